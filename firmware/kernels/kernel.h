@@ -1,0 +1,102 @@
+/* The seam between runtime and kernels: what a kernel is given and what it must offer.
+ *
+ * A kernel NAME is three functions:
+ *   void     NAME(const struct kernel_args *args)           does the work; everything was checked before
+ *   bool     NAME_supports(const void *params)              whether it computes exactly this shape and these values
+ *   uint32_t NAME_scratch_bytes(const void *params)         bytes of args->scratch that it needs, the same on every machine
+ * No globals, no allocation, no input or output. Tensors and scratch are 4-byte aligned; tensors are int8.
+ */
+#ifndef TINYCONV_KERNEL_H
+#define TINYCONV_KERNEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Reference rounding of a requantisation. DOUBLE: saturating rounding doubling high multiply, then rounding shift
+ * (CONV_2D, DEPTHWISE_CONV_2D, ADD). SINGLE: one rounding of the 64-bit product (FULLY_CONNECTED). */
+enum rounding { ROUND_DOUBLE = 0, ROUND_SINGLE = 1 };
+
+#define FIELD(name) int32_t name;
+#define OP(id, name, inputs, fields) \
+    struct name##_params {           \
+        fields                       \
+    };
+#include "params.def"
+#undef OP
+#undef FIELD
+
+enum op {
+#define OP(id, name, inputs, fields) OP_##name = (id),
+#include "params.def"
+#undef OP
+};
+
+/* Channel record BMS, one per output channel. shift > 0 is to the left. multiplier in [0, 2^31), shift in [-31, 30]. */
+struct requant_channel {
+    int32_t bias;
+    int32_t multiplier;
+    int32_t shift;
+};
+
+struct kernel_args {
+    const int8_t *in0;
+    const int8_t *in1; /* NULL for operators of one input */
+    int8_t *out;
+    const void *params; /* struct <op>_params */
+    const void *weights;
+    const void *channels;
+    void *scratch;
+};
+
+enum overlap { OVERLAP_NONE = 0, OVERLAP_EXACT = 1 };
+
+enum weights_layout { WEIGHTS_NONE, WEIGHTS_OHWI, WEIGHTS_U16, WEIGHTS_SOFTMAX_TABLE };
+enum channels_layout { CHANNELS_NONE, CHANNELS_BMS };
+
+struct kernel {
+    const char *name;
+    void (*run)(const struct kernel_args *args);
+    bool (*supports)(const void *params);
+    uint32_t (*scratch_bytes)(const void *params);
+    uint16_t id;
+    uint8_t op;
+    uint8_t overlap;
+    uint8_t weights;
+    uint8_t channels;
+};
+
+#define KERNEL(id, op, name, weights, channels, overlap) \
+    void name(const struct kernel_args *args);           \
+    bool name##_supports(const void *params);            \
+    uint32_t name##_scratch_bytes(const void *params);
+#include "kernels.def"
+#undef KERNEL
+
+extern const struct kernel kernel_table[];
+extern const uint32_t kernel_count;
+
+/* The kernel with that id, or NULL. */
+const struct kernel *kernel_find(uint32_t id);
+
+/* Size of the operator's parameter struct in bytes, 0 if there is no such operator. */
+uint32_t op_params_bytes(uint32_t op);
+
+/* Number of input tensors of the operator. */
+uint32_t op_inputs(uint32_t op);
+
+/* Whether the parameters are consistent in themselves: dimensions at least 1 and products within int32, output sizes
+ * that windows can reach (every window starts inside the padded image), clamps, zero points, multipliers and shifts in
+ * range. Everything a kernel relies on to stay inside its buffers. On failure *field is the index of the field. */
+bool op_params_valid(uint32_t op, const void *params, uint32_t *field);
+
+/* Elements of input 0, input 1 and the output that these (valid) parameters speak of. */
+void op_tensor_elems(uint32_t op, const void *params, uint32_t *in0, uint32_t *in1, uint32_t *out);
+
+/* Bytes of the weights and channels blobs in the kernel's layouts. */
+uint32_t kernel_weights_bytes(const struct kernel *kernel, const void *params);
+uint32_t kernel_channels_bytes(const struct kernel *kernel, const void *params);
+
+/* Whether the contents of the blobs are safe: multipliers and shifts in range, table entries inside the image. */
+bool kernel_data_valid(const struct kernel *kernel, const void *params, const void *weights, const void *channels);
+
+#endif

@@ -1,0 +1,57 @@
+/* What a board must offer to the rest of the firmware; one folder a family implements it. */
+#ifndef TINYCONV_PORT_H
+#define TINYCONV_PORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum clock_source { CLOCK_RESET_DEFAULT, CLOCK_PLL_CRYSTAL, CLOCK_PLL_INTERNAL, CLOCK_FELL_BACK, CLOCK_EMULATED };
+enum counter_kind { COUNTER_NONE, COUNTER_CYCLES, COUNTER_INSTRUCTIONS };
+enum port_flag { PORT_EMULATED = 1, PORT_ICACHE = 2, PORT_DCACHE = 4, PORT_PREFETCH = 8 };
+
+struct port_info {
+    uint32_t clock_hz;
+    uint8_t clock_source; /* enum clock_source */
+    uint8_t counter_kind; /* enum counter_kind */
+    uint8_t flags;        /* enum port_flag */
+    uint8_t core;         /* 4, 7, 33; 0 native */
+};
+
+/* Registers at a fault, kept over the reset that follows it. kind is the exception number, 0 for none. */
+struct port_fault {
+    uint32_t kind;
+    uint32_t pc;
+    uint32_t lr;
+    uint32_t cfsr;
+};
+
+/* Clock, serial port, counter. Never hangs: what does not start in time falls back and says so in port_info(). */
+void port_init(void);
+
+struct port_info port_info(void);
+
+/* Up to `capacity` received bytes, 0 if none are there. Never waits. */
+uint32_t port_read(uint8_t *bytes, uint32_t capacity);
+
+/* Sends all bytes; returns when they are handed to the hardware. */
+void port_write(const uint8_t *bytes, uint32_t count);
+
+/* Sleeps until something may have been received. */
+void port_wait(void);
+
+/* Cycles or instructions so far, modulo 2^32. Differences are exact. */
+uint32_t port_counter(void);
+
+/* RAM for plan, counts and arena; 8-byte aligned. */
+uint8_t *port_pool(uint32_t *bytes);
+
+/* The flash region for plans; *bytes is 0 if there is none. */
+const uint8_t *port_flash_plan(uint32_t *bytes);
+
+/* The fault before the last reset. */
+struct port_fault port_last_fault(void);
+
+/* Restarts the device; does not return. */
+_Noreturn void port_reset(void);
+
+#endif

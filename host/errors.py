@@ -1,0 +1,169 @@
+"""Every error that a user can cause or meet, as one tree; each leaf has its own exit status.
+
+::
+
+    HostError                      1   anything expected that has no better name
+    |- ModelError
+    |  |- NotATfliteError         10   the file is no .tflite file
+    |  |- TruncatedModelError     11   it began as one, but points outside itself
+    |  |- FloatModelError         12   float arithmetic inside the network
+    |  |- UnsupportedError        13   an operator, or a form of one, that we cannot run exactly
+    |- InputError                 14   an input of the wrong shape, type or format
+    |- DoesNotFitError            15   plan or arena larger than the board's memory
+    |- UnknownBoardError          16   no manifest of that name
+    |- PortError
+    |  |- PortMissingError        17   the serial port does not exist
+    |  |- PortBusyError           18   another program holds it
+    |- ToolMissingError           19   QEMU, a compiler ... is not installed
+    |- ProtocolMismatchError      20   the firmware speaks another protocol version
+    |- BuildError                 21   the firmware did not build
+    |- LinkError                  22   no answer, or only damaged ones
+    |- DeviceError                23   the device refused a request; carries its status
+    |- EmulatorError              24   QEMU ended by itself
+    |- NotExactError              25   outputs differ from the oracle
+    |- DownloadError              26   a catalogue file could not be had, or has the wrong hash
+    |- FlashError                 27   the probe or its tool failed
+
+click keeps 2 for wrong usage; Ctrl-C ends with 130.
+"""
+
+from __future__ import annotations
+
+
+class HostError(Exception):
+    """An expected failure: `message` says in one line what is wrong, `hint` what to do next."""
+
+    exit_status = 1
+
+    def __init__(self, message: str, hint: str = ""):
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """Message and hint on one line."""
+        return f"{self.message}; {self.hint}" if self.hint else self.message
+
+
+class ModelError(HostError):
+    """The network file cannot be used."""
+
+
+class NotATfliteError(ModelError):
+    """The file is not a TensorFlow Lite flatbuffer."""
+
+    exit_status = 10
+
+
+class TruncatedModelError(ModelError):
+    """The flatbuffer refers to bytes that are not in the file."""
+
+    exit_status = 11
+
+
+class FloatModelError(ModelError):
+    """The network computes in floating point."""
+
+    exit_status = 12
+
+
+class UnsupportedError(ModelError):
+    """An operator, or a form of it, has no exact implementation here."""
+
+    exit_status = 13
+
+
+class InputError(HostError):
+    """An input file or specification does not suit the network."""
+
+    exit_status = 14
+
+
+class DoesNotFitError(HostError):
+    """The plan needs more memory than the board has; the message has both numbers."""
+
+    exit_status = 15
+
+
+class UnknownBoardError(HostError):
+    """No board manifest has that name."""
+
+    exit_status = 16
+
+
+class PortError(HostError):
+    """A serial port cannot be used."""
+
+
+class PortMissingError(PortError):
+    """The serial port does not exist or nothing listens there."""
+
+    exit_status = 17
+
+
+class PortBusyError(PortError):
+    """The serial port is held by another program."""
+
+    exit_status = 18
+
+
+class ToolMissingError(HostError):
+    """A program that we call is not installed; the hint names the package."""
+
+    exit_status = 19
+
+
+class ProtocolMismatchError(HostError):
+    """Firmware and host speak different protocol versions."""
+
+    exit_status = 20
+
+
+class BuildError(HostError):
+    """The firmware or the native library did not build."""
+
+    exit_status = 21
+
+
+class LinkError(HostError):
+    """The device does not answer, or its answers arrive damaged."""
+
+    exit_status = 22
+
+
+class DeviceError(HostError):
+    """The device answered a request with an error status.
+
+    `status` is the name in firmware/runtime/status.def, `detail` the number that came with it.
+    """
+
+    exit_status = 23
+
+    def __init__(self, message: str, hint: str = "", *, status: str = "", detail: int = 0):
+        super().__init__(message, hint)
+        self.status = status
+        self.detail = detail
+
+
+class EmulatorError(HostError):
+    """The emulator ended or could not start."""
+
+    exit_status = 24
+
+
+class NotExactError(HostError):
+    """The device's outputs differ from the oracle's."""
+
+    exit_status = 25
+
+
+class DownloadError(HostError):
+    """A file of the catalogue could not be fetched, or is not the one that was promised."""
+
+    exit_status = 26
+
+
+class FlashError(HostError):
+    """Writing the device's flash failed."""
+
+    exit_status = 27

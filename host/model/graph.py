@@ -1,0 +1,248 @@
+"""The graph that every later stage works on: int8 tensors, typed operators, nothing of a file format.
+
+The importer has already resolved what a file leaves implicit: SAME and VALID are explicit padding,
+uint8 tensors are int8 ones shifted by 128, float borders are notes at the inputs and outputs. An
+operator is one class here, one function in `host.oracle.ops` and one rule in `host.plan.lower`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
+
+
+@dataclass(frozen=True)
+class Quant:
+    """Affine quantisation, real = scale * (q - zero_point).
+
+    `scale` is float32 [1], or [channels] along `axis` of a weight tensor; one zero point serves all.
+    """
+
+    scale: np.ndarray
+    zero_point: int
+    axis: int = 0
+
+    @property
+    def per_channel(self) -> bool:
+        """Whether each channel has a scale of its own."""
+        return len(self.scale) > 1
+
+
+@dataclass
+class Tensor:
+    """A value in the graph. `data` is None for activations, else the constant (int8, int32).
+
+    `unsigned` says that the file stored it as uint8: `data` and `quant.zero_point` are shifted by -128
+    here. The arithmetic is the same; some operators round differently for it in the reference.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    quant: Quant | None = None
+    data: np.ndarray | None = None
+    unsigned: bool = False
+
+    @property
+    def elems(self) -> int:
+        """Number of elements."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+
+@dataclass
+class Border:
+    """How the user sees a network's input or output tensor: its file dtype, before our shift."""
+
+    tensor: int
+    name: str
+    dtype: np.dtype  # int8, uint8 or float32 (quantised or dequantised on the host)
+
+
+@dataclass(frozen=True)
+class Padding:
+    """Elements added at each side, filled with the input's zero point."""
+
+    top: int = 0
+    bottom: int = 0
+    left: int = 0
+    right: int = 0
+
+
+@dataclass
+class Op:
+    """Base of all operators. `inputs` and `outputs` are tensor indices; -1 is an absent input.
+
+    `index` is the operator's place in the file, or that of the first one merged into it.
+    """
+
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    index: int
+
+    @property
+    def kind(self) -> str:
+        """The operator's TensorFlow Lite name."""
+        return self.KIND  # type: ignore[attr-defined]
+
+
+@dataclass
+class Conv2D(Op):
+    """inputs: x [n,h,w,ic], weights [oc,kh,kw,ic], bias int32 [oc] or -1."""
+
+    KIND = "CONV_2D"
+    stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    padding: Padding = field(default_factory=Padding)
+    activation: str = "NONE"
+
+
+@dataclass
+class DepthwiseConv2D(Op):
+    """inputs: x [n,h,w,ic], weights [1,kh,kw,ic*multiplier], bias or -1; channel c reads c // multiplier."""
+
+    KIND = "DEPTHWISE_CONV_2D"
+    stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    padding: Padding = field(default_factory=Padding)
+    multiplier: int = 1
+    activation: str = "NONE"
+
+
+@dataclass
+class FullyConnected(Op):
+    """inputs: x [..., ic] seen as [rows, ic], weights [oc,ic], bias or -1."""
+
+    KIND = "FULLY_CONNECTED"
+    activation: str = "NONE"
+
+
+@dataclass
+class Add(Op):
+    """inputs: a, b of one shape; either may be a constant."""
+
+    KIND = "ADD"
+    activation: str = "NONE"
+
+
+@dataclass
+class Pool2D(Op):
+    """Base of the pools; padded positions do not count."""
+
+    kernel: tuple[int, int] = (1, 1)
+    stride: tuple[int, int] = (1, 1)
+    padding: Padding = field(default_factory=Padding)
+    activation: str = "NONE"
+
+
+@dataclass
+class AveragePool2D(Pool2D):
+    """Mean of a window, rounded half away from zero."""
+
+    KIND = "AVERAGE_POOL_2D"
+
+
+@dataclass
+class MaxPool2D(Pool2D):
+    """Largest of a window."""
+
+    KIND = "MAX_POOL_2D"
+
+
+@dataclass
+class Mean(Op):
+    """Mean over `axes` (sorted, non-negative); the output's shape tells whether they are kept."""
+
+    KIND = "MEAN"
+    axes: tuple[int, ...] = ()
+
+
+@dataclass
+class Pad(Op):
+    """Adds (before, after) elements per dimension, filled with the zero point."""
+
+    KIND = "PAD"
+    pads: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass
+class Reshape(Op):
+    """Same bytes, other shape."""
+
+    KIND = "RESHAPE"
+
+
+@dataclass
+class Softmax(Op):
+    """Over the last dimension; output scale 1/256, zero point -128."""
+
+    KIND = "SOFTMAX"
+    beta: float = 1.0
+
+
+@dataclass
+class Transpose(Op):
+    """Output dimension d is input dimension perm[d]."""
+
+    KIND = "TRANSPOSE"
+    perm: tuple[int, ...] = ()
+
+
+@dataclass
+class Quantize(Op):
+    """Requantisation from one 8-bit scale to another."""
+
+    KIND = "QUANTIZE"
+
+
+@dataclass
+class Concatenation(Op):
+    """inputs: any number, equal but in `axis`, all with the output's scale and zero point."""
+
+    KIND = "CONCATENATION"
+    axis: int = 0
+
+
+@dataclass
+class ResizeNearest(Op):
+    """Nearest neighbour over h and w of [n,h,w,c]."""
+
+    KIND = "RESIZE_NEAREST_NEIGHBOR"
+    align_corners: bool = False
+    half_pixel_centers: bool = False
+
+
+@dataclass
+class Graph:
+    """A network: operators in execution order over one list of tensors.
+
+    `source_sha256` is the hash of the file; it ends up in the plan so that a device can say what it runs.
+    """
+
+    name: str
+    tensors: list[Tensor]
+    ops: list[Op]
+    inputs: list[Border]
+    outputs: list[Border]
+    source_sha256: str = ""
+
+    def copy(self) -> Graph:
+        """A copy whose lists and operators can be changed; constant data is shared."""
+        return Graph(
+            self.name,
+            [replace(t) for t in self.tensors],
+            [replace(o) for o in self.ops],
+            [replace(b) for b in self.inputs],
+            [replace(b) for b in self.outputs],
+            self.source_sha256,
+        )
+
+    def consumers(self, tensor: int) -> list[Op]:
+        """Operators that read the tensor, in order."""
+        return [op for op in self.ops if tensor in op.inputs]
+
+    def producer(self, tensor: int) -> Op | None:
+        """The operator that writes the tensor, or None for inputs and constants."""
+        return next((op for op in self.ops if tensor in op.outputs), None)
