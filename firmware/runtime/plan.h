@@ -11,6 +11,8 @@
 #define PLAN_MAGIC 0x4e504354u /* "TCPN" */
 #define PLAN_VERSION 1u
 #define PLAN_NO_TENSOR 0xffffu
+#define PLAN_MAX_STEPS 512u /* bounds the validator, whose liveness check is quadratic in steps */
+#define PLAN_MAX_IO 32u     /* inputs and outputs together */
 #define PLAN_ALIGN 4u /* of the plan itself, its tables, blobs and tensors */
 
 enum status {
@@ -53,8 +55,7 @@ struct plan_tensor {
     uint32_t offset; /* of int8 elements in the arena, or in the plan if TENSOR_CONSTANT */
     uint32_t bytes;  /* product of shape */
     uint32_t shape[4];
-    int32_t zero_point;
-    uint32_t flags;
+    uint32_t flags; /* enum tensor_flag */
 };
 
 struct plan_step {
