@@ -38,6 +38,17 @@ struct requant_channel {
     int32_t shift;
 };
 
+/* Channel record BMSN of fully_connected: single rounding with an offset of its own, which makes the integers equal to
+ * the reference's float64 (host/oracle/fixedpoint.py, exact_single): (x * multiplier + nudge) >> (31 - shift).
+ * The nudge is two words, low first, so that records need only 4-byte alignment. Usually it is 1 << (30 - shift). */
+struct nudged_channel {
+    int32_t bias;
+    int32_t multiplier;
+    int32_t shift;
+    uint32_t nudge_low;
+    int32_t nudge_high;
+};
+
 struct kernel_args {
     const int8_t *in0;
     const int8_t *in1; /* NULL for operators of one input */
@@ -51,7 +62,7 @@ struct kernel_args {
 enum overlap { OVERLAP_NONE = 0, OVERLAP_EXACT = 1 };
 
 enum weights_layout { WEIGHTS_NONE, WEIGHTS_OHWI, WEIGHTS_U16, WEIGHTS_SOFTMAX_TABLE };
-enum channels_layout { CHANNELS_NONE, CHANNELS_BMS };
+enum channels_layout { CHANNELS_NONE, CHANNELS_BMS, CHANNELS_BMSN };
 
 struct kernel {
     const char *name;

@@ -1,0 +1,40 @@
+"""The pipeline from a network file to a plan: import, rewrite, lower, choose, plan memory, serialise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from host.model.graph import Graph
+from host.model.rewrites import rewrite
+from host.model.tflite_import import import_tflite
+from host.plan import arena, choose, lower, serialise
+from host.plan.network import Network
+
+
+@dataclass
+class Compiled:
+    """A network ready for a device. `original` is the graph of the file, `graph` what runs after rewrites."""
+
+    original: Graph
+    graph: Graph
+    net: Network
+    plan: bytes
+
+
+def compile_file(path: Path, admits: Callable[[str], bool] = choose.any_kernel) -> Compiled:
+    """Compiles a .tflite file; see compile_graph."""
+    return compile_graph(import_tflite(path), admits)
+
+
+def compile_graph(original: Graph, admits: Callable[[str], bool] = choose.any_kernel) -> Compiled:
+    """Compiles a graph with the kernels that `admits` lets in.
+
+    Raises UnsupportedError if an operator has no kernel.
+    """
+    graph = rewrite(original)
+    net = lower.lower(graph)
+    choose.choose(net, admits)
+    arena.plan_memory(net)
+    return Compiled(original, graph, net, serialise.serialise(net))

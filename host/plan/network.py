@@ -1,0 +1,96 @@
+"""What lowering makes of a graph, and what the serialiser writes: tensors with storage, steps with kernels.
+
+A step is one kernel call. Each later stage fills in a part: lowering the operator, its parameters and raw
+weights; choice the kernel; the planner the offsets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from host import defs
+
+
+@dataclass
+class NetTensor:
+    """A tensor with memory of its own; graph tensors that are reshapes of each other share one.
+
+    `shape` has four dimensions, leading ones added. `data` is set for constants, which live in the plan.
+    `graph_tensor` is the first graph tensor stored here.
+    """
+
+    name: str
+    shape: tuple[int, int, int, int]
+    graph_tensor: int
+    data: np.ndarray | None = None
+    offset: int = 0  # in the arena; set by the planner
+
+    @property
+    def bytes(self) -> int:
+        """Size; elements are int8."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+
+@dataclass
+class Step:
+    """One kernel call. `inputs` and `output` index NetTensors.
+
+    `weights` and `channels` are in the oracle's terms (see host.plan.pack, which turns them into a kernel's layout).
+    `op_index` and `op_kind` name the operator of the file; `graph_output` its output tensor in the graph.
+    """
+
+    op: str
+    inputs: tuple[int, ...]
+    output: int
+    params: dict[str, int]
+    op_index: int
+    op_kind: str
+    name: str
+    graph_output: int
+    macs: int = 0
+    in_shape: tuple[int, ...] = ()
+    out_shape: tuple[int, ...] = ()
+    weights: np.ndarray | None = None
+    channels: np.ndarray | None = None  # int32 [out_c, 3 or 5]: bias, multiplier, shift, nudge as two words
+    kernel: str = ""
+    scratch_bytes: int = 0
+    scratch_offset: int = 0
+
+    @property
+    def packed_params(self) -> bytes:
+        """The parameters as the C struct."""
+        return defs.operators()[self.op].pack(**self.params)
+
+
+@dataclass
+class Network:
+    """A lowered network. `storage` maps graph tensor indices to NetTensor indices."""
+
+    name: str
+    sha256: str
+    tensors: list[NetTensor]
+    steps: list[Step]
+    inputs: list[int]
+    outputs: list[int]
+    storage: dict[int, int] = field(default_factory=dict)
+    arena_bytes: int = 0
+    arena_bound_bytes: int = 0
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one inference."""
+        return sum(s.macs for s in self.steps)
+
+    @property
+    def parameter_bytes(self) -> int:
+        """Weights and channel records, before packing."""
+        return sum(a.nbytes for s in self.steps for a in (s.weights, s.channels) if a is not None)
+
+    def lifetime(self, tensor: int) -> tuple[int, int]:
+        """First and last step in which the tensor must be intact: -1 before the first, len(steps) after the last."""
+        uses = [i for i, s in enumerate(self.steps) if s.output == tensor or tensor in s.inputs]
+        first = -1 if tensor in self.inputs else min(uses)
+        last = len(self.steps) if tensor in self.outputs else max(uses, default=-1)
+        return first, last

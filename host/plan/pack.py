@@ -1,0 +1,50 @@
+"""Packs a step's weights and channel records into the layouts that kernels.def names; one function a layout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from host.defs import KernelDef
+from host.plan.network import Step
+
+
+def weights(kernel: KernelDef, step: Step) -> bytes:
+    """The weights blob of the step for that kernel."""
+    return _WEIGHTS[kernel.weights](step)
+
+
+def channels(kernel: KernelDef, step: Step) -> bytes:
+    """The blob of per-channel records of the step for that kernel."""
+    return _CHANNELS[kernel.channels](step)
+
+
+def _none(step: Step) -> bytes:
+    return b""
+
+
+def _as_they_are(step: Step) -> bytes:
+    """The array in C order, little-endian: int8 [oc,kh,kw,ic] or [kh,kw,c], tables as their dtype says."""
+    assert step.weights is not None
+    return np.ascontiguousarray(step.weights).astype(step.weights.dtype.newbyteorder("<")).tobytes()
+
+
+def _int32_records(step: Step) -> bytes:
+    """int32 [oc, words of a record]."""
+    assert step.channels is not None
+    return np.ascontiguousarray(step.channels, dtype="<i4").tobytes()
+
+
+_WEIGHTS: dict[str, Callable[[Step], bytes]] = {
+    "NONE": _none,
+    "OHWI": _as_they_are,
+    "U16": _as_they_are,
+    "SOFTMAX_TABLE": _as_they_are,
+}
+
+_CHANNELS: dict[str, Callable[[Step], bytes]] = {
+    "NONE": _none,
+    "BMS": _int32_records,
+    "BMSN": _int32_records,
+}

@@ -1,0 +1,79 @@
+"""Writes plan.bin: the format of firmware/runtime/PLAN.md."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+from host import defs
+from host.plan import pack
+from host.plan.network import Network
+
+MAGIC = 0x4E504354
+VERSION = 1
+HEADER = struct.Struct("<IHHIIIHHIIHHI8s4I")
+TENSOR = struct.Struct("<II4II")
+STEP = struct.Struct("<4H7I")
+NO_TENSOR = 0xFFFF
+CONSTANT = 1
+CRC_BEGIN = 16
+
+
+class _Blob:
+    """Data area: appends 4-byte aligned pieces, each distinct piece once."""
+
+    def __init__(self, start: int):
+        self._start = start
+        self._bytes = bytearray()
+        self._places: dict[bytes, int] = {}
+
+    def add(self, piece: bytes) -> int:
+        """The piece's offset in the plan; 0 for nothing."""
+        if not piece:
+            return 0
+        if piece not in self._places:
+            self._places[piece] = self._start + len(self._bytes)
+            self._bytes += piece + bytes(-len(piece) % 4)
+        return self._places[piece]
+
+    def getvalue(self) -> bytes:
+        return bytes(self._bytes)
+
+
+def serialise(net: Network) -> bytes:
+    """The plan of a network whose kernels are chosen and whose memory is planned."""
+    tensors_at = HEADER.size
+    steps_at = tensors_at + TENSOR.size * len(net.tensors)
+    io_at = steps_at + STEP.size * len(net.steps)
+    io = struct.pack(f"<{len(net.inputs) + len(net.outputs)}H", *net.inputs, *net.outputs)
+    io += bytes(-len(io) % 4)
+    blob = _Blob(io_at + len(io))
+
+    tensors = b""
+    for tensor in net.tensors:
+        constant = tensor.data is not None
+        offset = blob.add(tensor.data.tobytes()) if constant else tensor.offset
+        tensors += TENSOR.pack(offset, tensor.bytes, *tensor.shape, CONSTANT if constant else 0)
+
+    steps = b""
+    for step in net.steps:
+        kernel = defs.kernels()[step.kernel]
+        weights, channels = pack.weights(kernel, step), pack.channels(kernel, step)
+        input1 = step.inputs[1] if len(step.inputs) > 1 else NO_TENSOR
+        steps += STEP.pack(
+            kernel.id, step.inputs[0], input1, step.output,
+            blob.add(step.packed_params), blob.add(weights), len(weights), blob.add(channels), len(channels),
+            step.scratch_offset, step.scratch_bytes,
+        )  # fmt: skip
+
+    body = tensors + steps + io + blob.getvalue()
+    total = HEADER.size + len(body)
+
+    def header(crc: int) -> bytes:
+        return HEADER.pack(
+            MAGIC, VERSION, HEADER.size, total, crc, net.arena_bytes, len(net.tensors), len(net.steps),
+            tensors_at, steps_at, len(net.inputs), len(net.outputs), io_at,
+            bytes.fromhex(net.sha256)[:8], 0, 0, 0, 0,
+        )  # fmt: skip
+
+    return header(zlib.crc32(header(0)[CRC_BEGIN:] + body)) + body
