@@ -76,12 +76,12 @@ def fully_connected(
 
     The float64 form is the reference's own; `params.fully_connected_requant` has integers equal to it.
     """
-    y = graph.tensors[op.outputs[0]]
-    r = p.fully_connected_requant(graph, op)
-    rows = x.reshape(-1, w.shape[1]).astype(np.float64) - r.input_zero
-    sums = rows @ (w.astype(np.float64) - r.weights_zero).T + r.bias
-    rescaled = fx.round_half_away(sums * r.real).astype(np.int64)
-    return np.clip(rescaled + r.output_zero, r.clamp_min, r.clamp_max).astype(np.int8).reshape(y.shape)
+    y, weights_zero = graph.tensors[op.outputs[0]], graph.tensors[op.inputs[1]].quant.zero_point
+    rows = x.reshape(-1, w.shape[1]).astype(np.float64) - graph.tensors[op.inputs[0]].quant.zero_point
+    sums = rows @ (w.astype(np.float64) - weights_zero).T + (0 if bias is None else bias)
+    rescaled = fx.round_half_away(sums * p.fully_connected_real(graph, op))
+    out = np.clip(rescaled + y.quant.zero_point, *p.activation_range(y, op.activation))
+    return out.astype(np.int8).reshape(y.shape)
 
 
 def add(graph: g.Graph, op: g.Add, a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ QUANTIZE                     double rounding
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -153,11 +154,18 @@ def conv_requant(graph: g.Graph, op: g.Conv2D | g.DepthwiseConv2D) -> ConvRequan
     real = np.broadcast_to(product / np.float64(y.quant.scale[0]), channels)
     multiplier, shift = fx.quantize_multiplier(real)
     if (shift > 31).any():
-        raise UnsupportedError(f"{op.kind} (operator {op.index}): rescales by 2**31 or more")
+        raise UnsupportedError("rescales by 2**31 or more")
     usual = np.int64(1) << np.maximum(30 - shift, 0)
     depthwise = isinstance(op, g.DepthwiseConv2D)
     rows = w.data.reshape(-1, channels).T if depthwise else w.data.reshape(channels, -1)
     return _requant(graph, op, rows, multiplier, shift, "double", usual, real)
+
+
+def fully_connected_real(graph: g.Graph, op: g.FullyConnected) -> np.ndarray:
+    """The reference's multiplier, float64 [oc]: in * w / out, evaluated from the left."""
+    x, w, y = graph.tensors[op.inputs[0]], graph.tensors[op.inputs[1]], graph.tensors[op.outputs[0]]
+    product = np.float64(x.quant.scale[0]) * w.quant.scale.astype(np.float64)
+    return np.array(np.broadcast_to(product / np.float64(y.quant.scale[0]), w.shape[0]))
 
 
 def fully_connected_requant(graph: g.Graph, op: g.FullyConnected) -> ConvRequant:
@@ -167,20 +175,17 @@ def fully_connected_requant(graph: g.Graph, op: g.FullyConnected) -> ConvRequant
     differs from it for about one sum in 10**7, near a step; `fixedpoint.exact_single` removes these.
     Raises UnsupportedError where no multiplier and nudge do (sums beyond 2**30, or tiny multipliers).
     """
-    x, w, y = graph.tensors[op.inputs[0]], graph.tensors[op.inputs[1]], graph.tensors[op.outputs[0]]
-    product = np.float64(x.quant.scale[0]) * w.quant.scale.astype(np.float64)
-    real = np.broadcast_to(product / np.float64(y.quant.scale[0]), w.shape[0])
+    w, y = graph.tensors[op.inputs[1]], graph.tensors[op.outputs[0]]
+    real = fully_connected_real(graph, op)
     clamp_min, clamp_max = activation_range(y, op.activation)
     zero = y.quant.zero_point
     low, high = _sum_bounds(graph, op, w.data)
     furthest = np.maximum(np.abs(low), np.abs(high))
     if (furthest > 2**30).any() or (furthest * real >= 2.0**30).any():
-        raise UnsupportedError(f"{op.kind} (operator {op.index}): its sums overflow when rescaled")
+        raise UnsupportedError("its sums overflow when rescaled")
     multiplier, shift, nudge, proven = fx.exact_single(real, low, high, clamp_min - zero, clamp_max - zero)
     if not proven.all():
-        raise UnsupportedError(
-            f"{op.kind} (operator {op.index}): channel {int(np.argmin(proven))} has no exact integer rescale"
-        )
+        raise UnsupportedError(f"channel {int(np.argmin(proven))} has no exact integer rescale")
     return _requant(graph, op, w.data, multiplier, shift, "single", nudge, real)
 
 
@@ -243,7 +248,7 @@ def add_params(graph: g.Graph, op: g.Add) -> AddParams:
     ]
     multiplier, shift = fx.quantize_multiplier(real)
     if (real >= 1.0).any() or (shift > 0).any():
-        raise UnsupportedError(f"{op.kind} (operator {op.index}): output scale too small for its inputs")
+        raise UnsupportedError("output scale too small for its inputs")
     clamp_min, clamp_max = activation_range(y, op.activation)
     return AddParams(
         left_shift=ADD_LEFT_SHIFT,
@@ -265,7 +270,7 @@ def mean_params(graph: g.Graph, op: g.Mean) -> MeanParams:
     """Parameters of MEAN: the rescale in/out with 1/count in it, as the reference folds it."""
     x, y = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
     count = int(np.prod([x.shape[axis] for axis in op.axes], dtype=np.int64))
-    multiplier, shift = _in_to_out(op, x, y)
+    multiplier, shift = _in_to_out(x, y)
     extra = min(count.bit_length() - 1, 32, 31 + shift)
     return MeanParams(
         multiplier=(multiplier << extra) // count,
@@ -287,24 +292,24 @@ def softmax_params(graph: g.Graph, op: g.Softmax) -> SoftmaxParams:
     """Parameters of SOFTMAX. Raises UnsupportedError where LiteRT aborts: beta * scale <= 2**-26."""
     scale = np.float64(np.float32(op.beta)) * np.float64(graph.tensors[op.inputs[0]].quant.scale[0])
     if not scale * 2.0**26 > 1.0:
-        raise UnsupportedError(f"{op.kind} (operator {op.index}): beta times input scale is below 2**-26")
+        raise UnsupportedError("beta times input scale is below 2**-26")
     return SoftmaxParams(exp_table(float(scale)))
 
 
 def requantize_params(graph: g.Graph, op: g.Quantize) -> RequantizeParams:
     """Parameters of QUANTIZE from 8 bits to 8 bits."""
     x, y = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
-    multiplier, shift = _in_to_out(op, x, y)
+    multiplier, shift = _in_to_out(x, y)
     return RequantizeParams(multiplier, shift, x.quant.zero_point, y.quant.zero_point)
 
 
-def _in_to_out(op: g.Op, x: g.Tensor, y: g.Tensor) -> tuple[int, int]:
+def _in_to_out(x: g.Tensor, y: g.Tensor) -> tuple[int, int]:
     """(multiplier, shift) of scale(x) / scale(y)."""
     real = np.float64(x.quant.scale[0]) / np.float64(y.quant.scale[0])
     multiplier, shift = fx.quantize_multiplier(real)
     if shift > 22:
         # (x - zero) << shift must not leave int32: it would be undefined in the reference.
-        raise UnsupportedError(f"{op.kind} (operator {op.index}): rescales by more than 2**22")
+        raise UnsupportedError("rescales by more than 2**22")
     return int(multiplier), int(shift)
 
 
@@ -329,3 +334,17 @@ def _nearest(op: g.ResizeNearest, size: int, out: int) -> np.ndarray:
     position = (np.arange(out, dtype=np.float32) + offset) * scale
     whole = fx.round_half_away(position) if op.align_corners else np.floor(position)
     return np.clip(whole.astype(np.int64), 0, size - 1).astype(np.int32)
+
+
+# What raises UnsupportedError for scales out of range; the importer calls each once.
+PARAMS: dict[type[g.Op], Callable[..., object]] = {
+    g.Conv2D: conv_requant,
+    g.DepthwiseConv2D: conv_requant,
+    g.FullyConnected: fully_connected_requant,
+    g.Add: add_params,
+    g.AveragePool2D: pool_params,
+    g.MaxPool2D: pool_params,
+    g.Mean: mean_params,
+    g.Softmax: softmax_params,
+    g.Quantize: requantize_params,
+}
