@@ -1,0 +1,114 @@
+"""What a device says about itself."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from host.errors import LinkError
+
+CLOCK_SOURCES = (
+    "reset default",
+    "PLL from crystal",
+    "PLL from internal oscillator",
+    "crystal failed, internal oscillator",
+    "emulated",
+)
+COUNTERS = ("none", "cycles", "instructions")
+CORES = {0: "native", 4: "cortex-m4", 7: "cortex-m7", 33: "cortex-m33"}
+_EXCEPTIONS = {2: "NMI", 3: "HardFault", 4: "MemManage", 5: "BusFault", 6: "UsageFault", 7: "SecureFault"}
+
+_FIXED = struct.Struct("<HH8sIBBBBIIIHH4I")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """The registers at the fault that ended the device's last life; `kind` is the exception number."""
+
+    kind: int
+    pc: int
+    lr: int
+    cfsr: int
+
+    def __str__(self) -> str:
+        """One line for people."""
+        name = _EXCEPTIONS.get(self.kind, f"exception {self.kind}")
+        return f"{name} at PC 0x{self.pc:08x}, LR 0x{self.lr:08x}, CFSR 0x{self.cfsr:08x}"
+
+
+@dataclass(frozen=True)
+class Hello:
+    """The answer to HELLO, decoded. `build` is hexadecimal, `kernels` are ids of kernels.def."""
+
+    protocol_version: int
+    plan_version: int
+    build: str
+    clock_hz: int
+    clock_source: str
+    counter: str
+    emulated: bool
+    icache: bool
+    dcache: bool
+    prefetch: bool
+    core: str
+    pool_bytes: int
+    flash_plan_bytes: int
+    rx_window_bytes: int
+    max_payload_bytes: int
+    fault: Fault | None
+    board: str
+    compiler: str
+    flags: str
+    kernels: tuple[int, ...]
+
+
+def parse_hello(payload: bytes) -> Hello:
+    """Decodes HELLO's response. LinkError if it is not laid out as PROTOCOL.md says."""
+    try:
+        (
+            version,
+            plan_version,
+            build,
+            clock_hz,
+            source,
+            counter,
+            flags,
+            core,
+            pool,
+            flash,
+            window,
+            max_payload,
+            kernel_count,
+            *fault,
+        ) = _FIXED.unpack_from(payload)
+        at = _FIXED.size
+        strings = []
+        for _ in range(3):
+            end = at + 1 + payload[at]
+            if end > len(payload):
+                raise ValueError("a string is cut off")
+            strings.append(payload[at + 1 : end].decode("utf-8", "replace"))
+            at = end
+        kernels = struct.unpack_from(f"<{kernel_count}H", payload, at)
+    except (struct.error, IndexError, ValueError) as e:
+        raise LinkError(f"HELLO: the answer is malformed: {e}") from None
+    return Hello(
+        version,
+        plan_version,
+        build.hex(),
+        clock_hz,
+        CLOCK_SOURCES[source] if source < len(CLOCK_SOURCES) else f"unknown {source}",
+        COUNTERS[counter] if counter < len(COUNTERS) else f"unknown {counter}",
+        bool(flags & 1),
+        bool(flags & 2),
+        bool(flags & 4),
+        bool(flags & 8),
+        CORES.get(core, f"core {core}"),
+        pool,
+        flash,
+        window,
+        max_payload,
+        Fault(*fault) if fault[0] else None,
+        *strings,
+        kernels,
+    )

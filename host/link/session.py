@@ -1,0 +1,208 @@
+"""Requests and their answers over a transport: sequence numbers, credits, repetition, time-outs.
+
+Knows no command but HELLO's error, BAD_VERSION. Rules: firmware/link/PROTOCOL.md.
+
+Repetition is go-back-N. A line does not reorder and the device answers in order, so only an answer to the
+oldest request counts; an answer to a later one says that the oldest, or its answer, was lost.
+"""
+
+from __future__ import annotations
+
+import secrets
+import struct
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from host import defs
+from host.errors import LinkError, ProtocolMismatchError
+from host.link import frame as wire
+from host.link.frame import Damaged, Decoder, Frame, Kind
+from host.link.refusal import refusal
+from host.transport.base import Transport
+
+ANSWER_TIMEOUT_S = 2.0
+ATTEMPTS = 5
+_QUIET_S = 0.05  # no byte for so long: what was under way has arrived
+_FLOOD_S = 1.0  # a line that is not quiet after so long will not be
+_MAX_IN_FLIGHT = 8  # bounds what one lost byte makes us send again
+
+_FIRST_WINDOW_BYTES = 64
+
+
+@dataclass(frozen=True)
+class Request:
+    """A command's name and its payload."""
+
+    command: str
+    payload: bytes = b""
+
+
+@dataclass(frozen=True)
+class _Sent:
+    request: Request
+    command: int
+    sequence: int
+    data: bytes
+
+
+class _Trouble(Exception):
+    """The answer to the oldest request will not come; the message says why we think so."""
+
+
+class Session:
+    """One conversation with a device. Not for several threads."""
+
+    def __init__(self, transport: Transport):
+        self.transport = transport
+        self.window_bytes = _FIRST_WINDOW_BYTES
+        self.resent_frames = 0
+        self._decoder = Decoder()
+        self._arrived: deque[Frame | Damaged] = deque()
+        self._sequence = secrets.randbelow(0x10000)
+        self._attempt = 0
+        self._foreign_progress = False
+
+    def drain(self) -> None:
+        """Forgets what an earlier conversation left in the line, and ends a half-sent frame of it."""
+        end = time.monotonic() + _FLOOD_S
+        while self.transport.read(_QUIET_S) and time.monotonic() < end:
+            pass
+        self._decoder.reset()
+        self._arrived.clear()
+        self.transport.write(b"\0")
+
+    def exchange(
+        self,
+        requests: Iterable[Request],
+        *,
+        on_answer: Callable[[Request], None] | None = None,
+        on_progress: Callable[[bytes], None] | None = None,
+        timeouts: Iterable[float] = (ANSWER_TIMEOUT_S,) * ATTEMPTS,
+    ) -> list[bytes]:
+        """Sends requests, as many at once as the credits allow; the answers' payloads in their order.
+
+        `timeouts` has one entry an attempt. Raises the error of the first request that the device refuses
+        (later ones that were under way may have been executed), ProtocolMismatchError, or LinkError.
+        """
+        timeouts = list(timeouts)
+        waiting = deque(self._number(r) for r in requests)
+        flying: deque[_Sent] = deque()
+        answers: list[bytes] = []
+        self._attempt = 0
+        while waiting or flying:
+            self._send_within_credits(waiting, flying)
+            try:
+                answer = self._answer_to_oldest(flying, timeouts[self._attempt], on_progress)
+            except _Trouble as trouble:
+                self._attempt += 1
+                if self._attempt == len(timeouts):
+                    raise self._gave_up(flying[0].request.command, str(trouble)) from None
+                self.resent_frames += len(flying)
+                waiting.extendleft(reversed(flying))
+                flying.clear()
+                continue
+            sent = flying.popleft()
+            if answer.status:
+                self._settle(len(flying))
+                raise refusal(sent.request.command, answer.status, answer.payload)
+            self._attempt = 0
+            answers.append(answer.payload)
+            if on_answer:
+                on_answer(sent.request)
+        return answers
+
+    def call(self, command: str, payload: bytes = b"", **options) -> bytes:
+        """One request; the answer's payload. Options and errors as for exchange()."""
+        return self.exchange([Request(command, payload)], **options)[0]
+
+    def _number(self, request: Request) -> _Sent:
+        sequence, self._sequence = self._sequence, (self._sequence + 1) & 0xFFFF
+        code = defs.commands()[request.command].code
+        return _Sent(request, code, sequence, wire.encode(Frame(code, sequence, request.payload)))
+
+    def _send_within_credits(self, waiting: deque[_Sent], flying: deque[_Sent]) -> None:
+        used = sum(len(s.data) for s in flying)
+        burst = bytearray()
+        while waiting and len(flying) < _MAX_IN_FLIGHT:
+            if flying and used + len(waiting[0].data) > self.window_bytes:
+                break
+            burst += waiting[0].data
+            used += len(waiting[0].data)
+            flying.append(waiting.popleft())
+        if burst:
+            self.transport.write(bytes(burst))
+
+    def _answer_to_oldest(
+        self, flying: deque[_Sent], timeout: float, on_progress: Callable[[bytes], None] | None
+    ) -> Frame:
+        deadline = time.monotonic() + timeout
+        sequences = [s.sequence for s in flying]
+        while True:
+            item = self._receive(deadline - time.monotonic())
+            if item is None:
+                self.transport.write(b"\0")  # ends a frame whose closing zero was lost
+                raise _Trouble("no answer")
+            if isinstance(item, Damaged):
+                self._settle(len(flying) - 1)
+                raise _Trouble(f"the answer arrived damaged, {item.reason}")
+            if item.kind == Kind.PROGRESS and item.sequence in sequences:
+                deadline, self._attempt = time.monotonic() + timeout, 0
+                if on_progress:
+                    on_progress(item.payload)
+                continue
+            self._foreign_progress |= item.kind == Kind.PROGRESS
+            if item.kind != Kind.RESPONSE:
+                continue
+            status = defs.statuses().get(item.status)
+            if item.version != wire.VERSION or (status and status.name == "BAD_VERSION"):
+                raise mismatch(item.payload)
+            if item.sequence == sequences[0] and item.command == flying[0].command:
+                return item
+            if status and status.name == "BAD_FRAME" and item.command == 0:
+                self._settle(len(flying) - 1)
+                raise _Trouble("the request arrived damaged")
+            if item.sequence in sequences:
+                self._settle(len(flying) - 1 - sequences.index(item.sequence))
+                raise _Trouble("no answer")
+
+    def _gave_up(self, command: str, trouble: str) -> LinkError:
+        if self._foreign_progress:
+            return LinkError(
+                f"{command}: the device is busy with a run of an earlier host ({self.transport.description})",
+                "wait for its end or reset the board",
+            )
+        return LinkError(
+            f"{command}: {trouble}, {self._attempt} times in a row ({self.transport.description})",
+            "check cable, port and baud rate, or reset the board",
+        )
+
+    def _settle(self, answers: int) -> None:
+        """Waits until so many more answers have come, or nothing comes any more: their credits are back."""
+        end = time.monotonic() + _FLOOD_S
+        while answers > 0 and time.monotonic() < end:
+            item = self._receive(_QUIET_S)
+            if item is None:
+                break
+            if isinstance(item, Damaged) or item.kind == Kind.RESPONSE:
+                answers -= 1
+
+    def _receive(self, timeout: float) -> Frame | Damaged | None:
+        deadline = time.monotonic() + timeout
+        while not self._arrived:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return None
+            self._arrived.extend(self._decoder.feed(self.transport.read(left)))
+        return self._arrived.popleft()
+
+
+def mismatch(hello: bytes) -> ProtocolMismatchError:
+    """The error for a device of another version, from the part of HELLO that never changes."""
+    version, _, build = struct.unpack("<HH8s", hello[:12].ljust(12, b"\0"))
+    return ProtocolMismatchError(
+        f"the firmware (build {build.hex() if any(build) else 'unknown'}) speaks link protocol version "
+        f"{version}, this host version {wire.VERSION}",
+        "`host flash` writes the firmware that belongs to this host",
+    )

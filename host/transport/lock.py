@@ -1,0 +1,67 @@
+"""One host a port: for ports that the operating system does not lock (URLs), and to say who holds one."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+
+from host.errors import PortBusyError
+
+try:
+    import fcntl
+except ImportError:  # Windows, where the serial ports themselves are exclusive
+    fcntl = None
+
+
+class PortLock:
+    """Held from here to release() or the end of the process. PortBusyError if another has it."""
+
+    def __init__(self, port: str):
+        self._fd = -1
+        if fcntl is None:
+            return
+        name = os.path.realpath(port) if "://" not in port else port.lower()
+        path = os.path.join(
+            tempfile.gettempdir(), f"tinyconv-{hashlib.sha256(name.encode()).hexdigest()[:16]}.lock"
+        )
+        fd = _open(path)
+        if fd < 0:
+            return
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            with os.fdopen(fd, "rb") as file:
+                owner = file.read(32).decode("ascii", "replace").strip()
+            raise PortBusyError(
+                f"{port} is in use by another host" + (f" (process {owner})" if owner.isdigit() else ""),
+                "end it first",
+            ) from None
+        self._fd = fd
+        with contextlib.suppress(OSError):
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, str(os.getpid()).encode(), 0)
+
+    def release(self) -> None:
+        """Lets others in; safe to call again."""
+        if self._fd >= 0:
+            os.close(self._fd)  # the file stays: deleting it would race with the next host's lock
+            self._fd = -1
+
+
+def _open(path: str) -> int:
+    """The lock file; -1 if we may not, so that a stranger's file in /tmp does not keep us from working.
+
+    Linux (fs.protected_regular) refuses O_CREAT on another user's file, hence two steps.
+    """
+    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+    for attempt in (flags, flags | os.O_CREAT | os.O_EXCL, flags, flags & ~os.O_RDWR):
+        try:
+            fd = os.open(path, attempt, 0o666)
+        except OSError:
+            continue
+        if attempt & os.O_EXCL:
+            os.fchmod(fd, 0o666)
+        return fd
+    return -1
