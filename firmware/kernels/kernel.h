@@ -4,7 +4,8 @@
  *   void     NAME(const struct kernel_args *args)           does the work; everything was checked before
  *   bool     NAME_supports(const void *params)              whether it computes exactly this shape and these values
  *   uint32_t NAME_scratch_bytes(const void *params)         bytes of args->scratch that it needs, the same on every machine
- * No globals, no allocation, no input or output. Tensors and scratch are 4-byte aligned; tensors are int8.
+ * No globals, no allocation, no input or output. Tensors, parameters, blobs and scratch are 4-byte aligned; tensors are
+ * int8. Sums of products are modulo 2^32: equal to the reference's wherever those fit int32, whatever the partial sums.
  */
 #ifndef TINYCONV_KERNEL_H
 #define TINYCONV_KERNEL_H
@@ -13,13 +14,13 @@
 #include <stdint.h>
 
 /* Reference rounding of a requantisation. DOUBLE: saturating rounding doubling high multiply, then rounding shift
- * (CONV_2D, DEPTHWISE_CONV_2D, ADD). SINGLE: one rounding of the 64-bit product (FULLY_CONNECTED). */
+ * (CONV_2D, DEPTHWISE_CONV_2D, ADD, MEAN, QUANTIZE). SINGLE: one rounding of the 64-bit product (FULLY_CONNECTED). */
 enum rounding { ROUND_DOUBLE = 0, ROUND_SINGLE = 1 };
 
 #define FIELD(name) int32_t name;
-#define OP(id, name, inputs, fields) \
-    struct name##_params {           \
-        fields                       \
+#define OP(id, name, inputs, fields)                                                                         \
+    struct name##_params {                                                                                   \
+        fields                                                                                               \
     };
 #include "params.def"
 #undef OP
@@ -42,6 +43,16 @@ struct requant_channel {
  * the reference's float64 (host/oracle/fixedpoint.py, exact_single): (x * multiplier + nudge) >> (31 - shift).
  * The nudge is two words, low first, so that records need only 4-byte alignment. Usually it is 1 << (30 - shift). */
 struct nudged_channel {
+    int32_t bias;
+    int32_t multiplier;
+    int32_t shift;
+    uint32_t nudge_low;
+    int32_t nudge_high;
+};
+
+/* Channel record BMSN: out = clamp(((sum + bias) * multiplier + nudge) >> (31 - shift) + output_zero), in 64 bits.
+ * |nudge| < 2^62; it is 1 << (30 - shift) but where the host moved it to meet the reference's float64 (host/oracle). */
+struct requant_channel_nudge {
     int32_t bias;
     int32_t multiplier;
     int32_t shift;
@@ -76,9 +87,9 @@ struct kernel {
     uint8_t channels;
 };
 
-#define KERNEL(id, op, name, weights, channels, overlap) \
-    void name(const struct kernel_args *args);           \
-    bool name##_supports(const void *params);            \
+#define KERNEL(id, op, name, weights, channels, overlap)                                                     \
+    void name(const struct kernel_args *args);                                                               \
+    bool name##_supports(const void *params);                                                                \
     uint32_t name##_scratch_bytes(const void *params);
 #include "kernels.def"
 #undef KERNEL
@@ -108,6 +119,7 @@ uint32_t kernel_weights_bytes(const struct kernel *kernel, const void *params);
 uint32_t kernel_channels_bytes(const struct kernel *kernel, const void *params);
 
 /* Whether the contents of the blobs are safe: multipliers and shifts in range, table entries inside the image. */
-bool kernel_data_valid(const struct kernel *kernel, const void *params, const void *weights, const void *channels);
+bool kernel_data_valid(const struct kernel *kernel, const void *params, const void *weights,
+                       const void *channels);
 
 #endif

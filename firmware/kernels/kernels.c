@@ -1,0 +1,131 @@
+/* The kernel table and the checks of what a kernel reads besides its parameters. */
+#include "kernel.h"
+
+#include <stddef.h>
+
+const struct kernel kernel_table[] = {
+#define KERNEL(id, op, name, weights, channels, overlap)                                                     \
+    {#name,                                                                                                  \
+     name,                                                                                                   \
+     name##_supports,                                                                                        \
+     name##_scratch_bytes,                                                                                   \
+     id,                                                                                                     \
+     OP_##op,                                                                                                \
+     OVERLAP_##overlap,                                                                                      \
+     WEIGHTS_##weights,                                                                                      \
+     CHANNELS_##channels},
+#include "kernels.def"
+#undef KERNEL
+};
+
+const uint32_t kernel_count = sizeof kernel_table / sizeof *kernel_table;
+
+const struct kernel *kernel_find(uint32_t id) {
+    for (uint32_t i = 0; i < kernel_count; i++)
+        if (kernel_table[i].id == id) return &kernel_table[i];
+    return NULL;
+}
+
+/* Output channels, for operators that have channel records. */
+static uint32_t channel_count(const struct kernel *kernel, const void *params) {
+    switch (kernel->op) {
+    case OP_conv2d:
+        return (uint32_t)((const struct conv2d_params *)params)->out_c;
+    case OP_depthwise:
+        return (uint32_t)((const struct depthwise_params *)params)->out_c;
+    case OP_fully_connected:
+        return (uint32_t)((const struct fully_connected_params *)params)->out_c;
+    default:
+        return 0;
+    }
+}
+
+static uint32_t ohwi_elems(const struct kernel *kernel, const void *params) {
+    switch (kernel->op) {
+    case OP_conv2d: {
+        const struct conv2d_params *p = params;
+        return (uint32_t)(p->out_c * p->kernel_h * p->kernel_w * p->in_c);
+    }
+    case OP_depthwise: {
+        const struct depthwise_params *p = params;
+        return (uint32_t)(p->kernel_h * p->kernel_w * p->out_c);
+    }
+    case OP_fully_connected: {
+        const struct fully_connected_params *p = params;
+        return (uint32_t)(p->out_c * p->in_c);
+    }
+    default:
+        return 0;
+    }
+}
+
+uint32_t kernel_weights_bytes(const struct kernel *kernel, const void *params) {
+    switch (kernel->weights) {
+    case WEIGHTS_OHWI:
+        return ohwi_elems(kernel, params);
+    case WEIGHTS_U16: {
+        const struct resize_nearest_params *p = params;
+        return (uint32_t)(p->out_h + p->out_w) * sizeof(uint16_t);
+    }
+    case WEIGHTS_SOFTMAX_TABLE:
+        return 256 * sizeof(int32_t);
+    default:
+        return 0;
+    }
+}
+
+uint32_t kernel_channels_bytes(const struct kernel *kernel, const void *params) {
+    switch (kernel->channels) {
+    case CHANNELS_BMS:
+        return channel_count(kernel, params) * (uint32_t)sizeof(struct requant_channel);
+    case CHANNELS_BMSN:
+        return channel_count(kernel, params) * (uint32_t)sizeof(struct requant_channel_nudge);
+    default:
+        return 0;
+    }
+}
+
+static bool indices_below(const uint16_t *indices, int32_t count, int32_t limit) {
+    for (int32_t i = 0; i < count; i++)
+        if (indices[i] >= limit) return false;
+    return true;
+}
+
+/* exp(0) = 1 is there, so that a row's sum is at least 2^19; none is negative. */
+static bool softmax_table_valid(const int32_t *table) {
+    for (uint32_t i = 0; i < 256; i++)
+        if (table[i] < 0) return false;
+    return table[0] == INT32_MAX;
+}
+
+static bool rescale_valid(int32_t multiplier, int32_t shift) {
+    return multiplier >= 0 && shift >= -31 && shift <= 30;
+}
+
+static bool channels_valid(const struct requant_channel *channels, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++)
+        if (!rescale_valid(channels[i].multiplier, channels[i].shift)) return false;
+    return true;
+}
+
+static bool nudged_channels_valid(const struct requant_channel_nudge *channels, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        if (!rescale_valid(channels[i].multiplier, channels[i].shift)) return false;
+        if (channels[i].nudge_high < -(1 << 30) || channels[i].nudge_high >= 1 << 30) return false;
+    }
+    return true;
+}
+
+bool kernel_data_valid(const struct kernel *kernel, const void *params, const void *weights,
+                       const void *channels) {
+    const uint32_t count = channel_count(kernel, params);
+    if (kernel->channels == CHANNELS_BMS && !channels_valid(channels, count)) return false;
+    if (kernel->channels == CHANNELS_BMSN && !nudged_channels_valid(channels, count)) return false;
+    if (kernel->weights == WEIGHTS_SOFTMAX_TABLE) return softmax_table_valid(weights);
+    if (kernel->weights == WEIGHTS_U16) {
+        const struct resize_nearest_params *p = params;
+        const uint16_t *rows = weights;
+        return indices_below(rows, p->out_h, p->in_h) && indices_below(rows + p->out_h, p->out_w, p->in_w);
+    }
+    return true;
+}
