@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import struct
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -46,9 +47,10 @@ class Client:
     need be after connect(). The client owns the transport: close() closes it.
     """
 
-    def __init__(self, transport: Transport):
+    def __init__(self, transport: Transport, clock: Callable[[], float] = time.monotonic):
         self.transport = transport
-        self._session = Session(transport)
+        self._clock = clock
+        self._session = Session(transport, clock)
         self._hello: Hello | None = None
         self._number = 0
 
@@ -84,7 +86,7 @@ class Client:
 
         Raises LinkError if nothing answers, ProtocolMismatchError for firmware of another version.
         """
-        self._session = Session(self.transport)
+        self._session = Session(self.transport, self._clock)
         self._session.drain()
         self._number = secrets.randbits(32)
         return self._say_hello()

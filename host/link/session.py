@@ -54,8 +54,9 @@ class _Trouble(Exception):
 class Session:
     """One conversation with a device. Not for several threads."""
 
-    def __init__(self, transport: Transport):
+    def __init__(self, transport: Transport, clock: Callable[[], float] = time.monotonic):
         self.transport = transport
+        self._clock = clock
         self.window_bytes = _FIRST_WINDOW_BYTES
         self.resent_frames = 0
         self._decoder = Decoder()
@@ -66,8 +67,8 @@ class Session:
 
     def drain(self) -> None:
         """Forgets what an earlier conversation left in the line, and ends a half-sent frame of it."""
-        end = time.monotonic() + _FLOOD_S
-        while self.transport.read(_QUIET_S) and time.monotonic() < end:
+        end = self._clock() + _FLOOD_S
+        while self.transport.read(_QUIET_S) and self._clock() < end:
             pass
         self._decoder.reset()
         self._arrived.clear()
@@ -137,10 +138,10 @@ class Session:
     def _answer_to_oldest(
         self, flying: deque[_Sent], timeout: float, on_progress: Callable[[bytes], None] | None
     ) -> Frame:
-        deadline = time.monotonic() + timeout
+        deadline = self._clock() + timeout
         sequences = [s.sequence for s in flying]
         while True:
-            item = self._receive(deadline - time.monotonic())
+            item = self._receive(deadline - self._clock())
             if item is None:
                 self.transport.write(b"\0")  # ends a frame whose closing zero was lost
                 raise _Trouble("no answer")
@@ -148,7 +149,7 @@ class Session:
                 self._settle(len(flying) - 1)
                 raise _Trouble(f"the answer arrived damaged, {item.reason}")
             if item.kind == Kind.PROGRESS and item.sequence in sequences:
-                deadline, self._attempt = time.monotonic() + timeout, 0
+                deadline, self._attempt = self._clock() + timeout, 0
                 if on_progress:
                     on_progress(item.payload)
                 continue
@@ -180,8 +181,8 @@ class Session:
 
     def _settle(self, answers: int) -> None:
         """Waits until so many more answers have come, or nothing comes any more: their credits are back."""
-        end = time.monotonic() + _FLOOD_S
-        while answers > 0 and time.monotonic() < end:
+        end = self._clock() + _FLOOD_S
+        while answers > 0 and self._clock() < end:
             item = self._receive(_QUIET_S)
             if item is None:
                 break
@@ -189,9 +190,9 @@ class Session:
                 answers -= 1
 
     def _receive(self, timeout: float) -> Frame | Damaged | None:
-        deadline = time.monotonic() + timeout
+        deadline = self._clock() + timeout
         while not self._arrived:
-            left = deadline - time.monotonic()
+            left = deadline - self._clock()
             if left <= 0:
                 return None
             self._arrived.extend(self._decoder.feed(self.transport.read(left)))

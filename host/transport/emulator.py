@@ -16,8 +16,8 @@ class EmulatorTransport(ChildProcess):
     """An emulated board that runs an ELF file; it exists from here to close().
 
     `machine` is QEMU's name of it. With `icount_shift` s one instruction takes 2^s ns of emulated time, so
-    that counts are the same on every machine. `plan` is placed at `plan_address`, as if it had been flashed, and
-    survives a reset of the device.
+    that counts are the same on every machine. `plan` is placed at `plan_address`, as if it had been flashed,
+    and survives a reset of the device.
     """
 
     def __init__(

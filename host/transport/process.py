@@ -37,6 +37,7 @@ exit $status
 
 CHILD_SOCKET_FD = 3
 _WRITE_TIMEOUT_S = 10.0
+_END_TIMEOUT_S = 2.0
 
 
 class ChildProcess:
@@ -110,17 +111,20 @@ class ChildProcess:
             return
         self._open = False
         atexit.unregister(self.close)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._shell.pid, signal.SIGKILL)
-        self._shell.wait()
         os.close(self._lifeline)
+        try:
+            self._shell.wait(_END_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._shell.pid, signal.SIGKILL)
+            self._shell.wait()
         self._socket.close()
         self._messages.close()
 
     def _ended(self) -> HostError:
         if not self._open:
             return self._error(f"{self.description} is closed")
-        end = time.monotonic() + 2
+        end = time.monotonic() + _END_TIMEOUT_S
         while self._shell.poll() is None and time.monotonic() < end:
             time.sleep(0.005)
         self._messages.seek(0)
