@@ -41,18 +41,9 @@ struct requant_channel {
 
 /* Channel record BMSN of fully_connected: single rounding with an offset of its own, which makes the integers equal to
  * the reference's float64 (host/oracle/fixedpoint.py, exact_single): (x * multiplier + nudge) >> (31 - shift).
- * The nudge is two words, low first, so that records need only 4-byte alignment. Usually it is 1 << (30 - shift). */
+ * The nudge is two words, low first, so that records need only 4-byte alignment. Usually it is 1 << (30 - shift);
+ * |nudge| < 2^62, so that the sum fits. The clamp follows in 64 bits. */
 struct nudged_channel {
-    int32_t bias;
-    int32_t multiplier;
-    int32_t shift;
-    uint32_t nudge_low;
-    int32_t nudge_high;
-};
-
-/* Channel record BMSN: out = clamp(((sum + bias) * multiplier + nudge) >> (31 - shift) + output_zero), in 64 bits.
- * |nudge| < 2^62; it is 1 << (30 - shift) but where the host moved it to meet the reference's float64 (host/oracle). */
-struct requant_channel_nudge {
     int32_t bias;
     int32_t multiplier;
     int32_t shift;

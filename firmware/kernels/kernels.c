@@ -79,7 +79,7 @@ uint32_t kernel_channels_bytes(const struct kernel *kernel, const void *params) 
     case CHANNELS_BMS:
         return channel_count(kernel, params) * (uint32_t)sizeof(struct requant_channel);
     case CHANNELS_BMSN:
-        return channel_count(kernel, params) * (uint32_t)sizeof(struct requant_channel_nudge);
+        return channel_count(kernel, params) * (uint32_t)sizeof(struct nudged_channel);
     default:
         return 0;
     }
@@ -108,7 +108,7 @@ static bool channels_valid(const struct requant_channel *channels, uint32_t coun
     return true;
 }
 
-static bool nudged_channels_valid(const struct requant_channel_nudge *channels, uint32_t count) {
+static bool nudged_channels_valid(const struct nudged_channel *channels, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
         if (!rescale_valid(channels[i].multiplier, channels[i].shift)) return false;
         if (channels[i].nudge_high < -(1 << 30) || channels[i].nudge_high >= 1 << 30) return false;

@@ -52,7 +52,7 @@ static inline int32_t requant_single(int32_t x, int32_t multiplier, int32_t shif
 }
 
 /* The same with a nudge of the channel's own and without the wrap: |x * multiplier + nudge| < 2^63. */
-static inline int64_t requant_nudged(int32_t x, const struct requant_channel_nudge *channel) {
+static inline int64_t requant_nudged(int32_t x, const struct nudged_channel *channel) {
     const int64_t nudge = (int64_t)((uint64_t)(uint32_t)channel->nudge_high << 32 | channel->nudge_low);
     return ((int64_t)x * channel->multiplier + nudge) >> (31 - channel->shift);
 }

@@ -18,7 +18,7 @@ uint32_t fully_connected_s8_flat_ref_scratch_bytes(const void *params) {
 
 void fully_connected_s8_flat_ref(const struct kernel_args *args) {
     const struct fully_connected_params *p = args->params;
-    const struct requant_channel_nudge *channels = args->channels;
+    const struct nudged_channel *channels = args->channels;
     const int8_t *weights = args->weights;
     for (int32_t row = 0; row < p->rows; row++) {
         for (int32_t oc = 0; oc < p->out_c; oc++) {
