@@ -129,7 +129,7 @@ def _convolution(graph: g.Graph, op: g.Conv2D | g.DepthwiseConv2D, net: Network)
     _append(
         graph, net, op, "depthwise" if depthwise else "conv2d", op.inputs[:1], values,
         macs=sizes["out_h"] * sizes["out_w"] * sizes["out_c"] * taps, weights=w,
-        channels=np.stack([_folded_bias(r, weights_sum), r.multiplier, r.shift], axis=1),
+        channels=np.stack([_folded_bias(r, weights_sum), r.multiplier, r.shift], axis=1).astype(np.int32),
     )  # fmt: skip
 
 
@@ -147,7 +147,7 @@ def _fully_connected(graph: g.Graph, op: g.FullyConnected, net: Network) -> None
     )  # fmt: skip
     _append(
         graph, net, op, "fully_connected", op.inputs[:1], values, macs=rows * out_c * in_c, weights=w,
-        channels=np.column_stack([bias, r.multiplier, r.shift, nudge]),
+        channels=np.column_stack([bias, r.multiplier, r.shift, nudge]).astype(np.int32),
     )  # fmt: skip
 
 

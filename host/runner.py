@@ -1,0 +1,194 @@
+"""Runs a compiled network on a connected device: loads the plan, streams samples, checks, counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from host.compile import Compiled
+from host.errors import DoesNotFitError, FlashError
+from host.inputs import Samples
+from host.link.client import Client, PlanInfo
+from host.model.graph import Graph
+from host.oracle.run import dequantize_output, run_graph
+from host.plan.network import Network
+from host.report.result import LayerResult, Mismatch
+
+CHECKS = ("output", "layers", "none")
+COUNT_BYTES = 4  # a step's count in the device's pool
+
+Progress = Callable[[str, int, int], None]
+
+
+def no_progress(stage: str, done: int, total: int) -> None:
+    """Shows nothing."""
+
+
+@dataclass
+class Measurement:
+    """What all inferences of a run gave, before it is put into a report.
+
+    `outputs[i]` are the dequantised output arrays of sample i, as the file's types have them; `int8_outputs` the raw ones.
+    `totals` has one count an inference; `layer_totals` the sums over `counted` inferences.
+    """
+
+    totals: list[int] = field(default_factory=list)
+    layer_totals: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    counted: int = 0
+    outputs: list[list[np.ndarray]] = field(default_factory=list)
+    int8_outputs: list[list[np.ndarray]] = field(default_factory=list)
+    mismatches: int = 0
+    first_mismatch: Mismatch | None = None
+
+
+def ram_needed(compiled: Compiled, in_flash: bool) -> int:
+    """Bytes of the device's pool that the network needs."""
+    plan = 0 if in_flash else len(compiled.plan)
+    return plan + COUNT_BYTES * len(compiled.net.steps) + compiled.net.arena_bytes
+
+
+def load(client: Client, compiled: Compiled, in_flash: bool, progress: Progress = no_progress) -> PlanInfo:
+    """Makes the network the device's current plan.
+
+    Raises DoesNotFitError with what it needs and what there is, FlashError if the flash holds another plan.
+    """
+    hello, plan = client.hello, compiled.plan
+    needed = ram_needed(compiled, in_flash)
+    if in_flash and len(plan) > hello.flash_plan_bytes:
+        raise DoesNotFitError(
+            f"{compiled.net.name}: the plan needs {len(plan):,} bytes of flash, "
+            f"{hello.board} has {hello.flash_plan_bytes:,} for plans"
+        )
+    if needed > hello.pool_bytes:
+        parts = f"{compiled.net.arena_bytes:,} for the arena" + ("" if in_flash else f", {len(plan):,} for the plan")
+        raise DoesNotFitError(
+            f"{compiled.net.name}: needs {needed:,} bytes of RAM ({parts}), {hello.board} has {hello.pool_bytes:,}"
+        )
+    if not in_flash:
+        return client.load_plan(plan, lambda done, total: progress("plan", done, total))
+    info = client.select_flash_plan()
+    if info.crc32 != plan_crc(plan):
+        raise FlashError(
+            f"the flash of {hello.board} holds another network", f"write this one with `host flash {compiled.net.name}`"
+        )
+    return info
+
+
+def measure(
+    client: Client,
+    compiled: Compiled,
+    info: PlanInfo,
+    samples: Samples,
+    *,
+    runs: int = 1,
+    check: str = "output",
+    progress: Progress = no_progress,
+) -> Measurement:
+    """Runs every sample `runs` times and compares with the oracle as `check` says."""
+    net, graph = compiled.net, compiled.original
+    result = Measurement(layer_totals=np.zeros(len(net.steps), np.int64))
+    for index, tensor in enumerate(samples.tensors):
+        progress("samples", index, len(samples.tensors))
+        expected = run_graph(graph, [tensor]) if check != "none" else {}
+        compare = _Comparison(result, index, graph, expected)
+        remaining = runs
+        while remaining:
+            client.write_tensor(net.inputs[0], tensor.tobytes())
+            if check == "layers":
+                batch = 1
+                total = _run_step_by_step(client, net, compare)
+            else:
+                batch = remaining if info.inputs_survive else 1
+                total = client.run(runs=batch).total
+            result.totals += [total // batch] * batch
+            result.layer_totals += np.array(client.counts(0, len(net.steps)), np.int64)
+            result.counted += 1
+            remaining -= batch
+        raw = [_read(client, net, t, graph.tensors[b.tensor].shape) for t, b in _outputs(net, graph)]
+        for array, (_, border) in zip(raw, _outputs(net, graph), strict=True):
+            if check == "output":
+                compare("output", border.tensor, array)
+        result.int8_outputs.append(raw)
+        result.outputs.append([dequantize_output(graph, b, a) for a, b in zip(raw, graph.outputs, strict=True)])
+    progress("samples", len(samples.tensors), len(samples.tensors))
+    return result
+
+
+def layer_results(net: Network, result: Measurement) -> list[LayerResult]:
+    """One entry a step: mean counts, rounded."""
+    counted = max(1, result.counted)
+    return [
+        LayerResult(
+            index=i,
+            name=step.name,
+            op=step.op_kind,
+            kernel=step.kernel,
+            inputs=[list(net.tensors[t].shape) for t in step.inputs],
+            output=list(step.out_shape),
+            macs=step.macs,
+            count=int(round(int(result.layer_totals[i]) / counted)),
+        )
+        for i, step in enumerate(net.steps)
+    ]
+
+
+def classes(graph: Graph, result: Measurement) -> list[int]:
+    """The class of each sample, for networks with one output of scores; empty for others, such as autoencoders."""
+    if len(graph.outputs) != 1:
+        return []
+    scores = graph.tensors[graph.outputs[0].tensor]
+    if scores.elems < 2 or scores.elems != scores.shape[-1] or scores.elems == graph.tensors[graph.inputs[0].tensor].elems:
+        return []
+    return [int(np.argmax(outputs[0])) for outputs in result.int8_outputs]
+
+
+def _outputs(net: Network, graph: Graph):
+    return list(zip(net.outputs, graph.outputs, strict=True))
+
+
+def _read(client: Client, net: Network, tensor: int, shape: tuple[int, ...]) -> np.ndarray:
+    return np.frombuffer(client.read_tensor(tensor, net.tensors[tensor].bytes), np.int8).reshape(shape)
+
+
+def _run_step_by_step(client: Client, net: Network, compare: _Comparison) -> int:
+    """Runs one inference, reading back each tensor as soon as it is complete. Returns the count."""
+    last_writer = {step.output: i for i, step in enumerate(net.steps)}
+    total = 0
+    for i, step in enumerate(net.steps):
+        total += client.run(first_step=i, steps=1).total
+        if last_writer[step.output] == i:
+            shape = compare.graph.tensors[step.graph_output].shape
+            layer = f"layer {i} ({step.op_kind}, kernel {step.kernel})"
+            compare(layer, step.graph_output, _read(client, net, step.output, shape))
+    return total
+
+
+@dataclass
+class _Comparison:
+    """Compares device tensors with the oracle's values of one sample and notes the first difference."""
+
+    result: Measurement
+    sample: int
+    graph: Graph
+    expected: dict[int, np.ndarray]
+
+    def __call__(self, layer: str, tensor: int, got: np.ndarray) -> None:
+        """`got` is the int8 value of the graph's tensor on the device."""
+        wanted = self.expected[tensor]
+        different = got != wanted
+        count = int(np.count_nonzero(different))
+        if not count:
+            return
+        self.result.mismatches += count
+        if self.result.first_mismatch is None:
+            at = tuple(int(i) for i in np.argwhere(different)[0])
+            self.result.first_mismatch = Mismatch(
+                self.sample, layer, self.graph.tensors[tensor].name, at, int(got[at]), int(wanted[at]), count, got.size
+            )
+
+
+def plan_crc(plan: bytes) -> int:
+    """The checksum in a plan's header."""
+    return int.from_bytes(plan[12:16], "little")
