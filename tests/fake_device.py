@@ -94,7 +94,7 @@ class FakeDevice:
         self.closed = False
         self.runs_executed = 0
         self.frames_received = 0
-        self.overruns = 0
+        self.max_waiting_bytes = 0
         self.crash_on_run = False
         self.mute = False
         self.restart()
@@ -105,7 +105,8 @@ class FakeDevice:
         return self._time
 
     def write(self, data: bytes) -> None:
-        self._send(self._to_device, data, max(self._time, 0))
+        self._send(self._to_device, data, self._time)
+        self.max_waiting_bytes = max(self.max_waiting_bytes, sum(len(d) for _, d in self._to_device))
 
     def read(self, timeout: float) -> bytes:
         end = self._time + max(timeout, 0)
@@ -154,7 +155,6 @@ class FakeDevice:
                 if piece:
                     self._answer(piece, max(at, self._busy_until))
             if len(self._partial) > self.rx_window_bytes:
-                self.overruns += 1
                 self._partial = b""
 
     def _answer(self, stuffed: bytes, at: float) -> None:

@@ -161,7 +161,9 @@ class Client:
         return struct.unpack(f"<{steps}I", b"".join(answers))
 
     def _say_hello(self) -> Hello:
-        payload = self._session.call("HELLO", struct.pack("<I", self._number), timeouts=_HELLO_TIMEOUTS_S)
+        payload = self._session.call(
+            "HELLO", struct.pack("<I", self._number), timeouts=_HELLO_TIMEOUTS_S, ignore_damage=True
+        )
         if len(payload) < 16 or struct.unpack_from("<H", payload)[0] != wire.VERSION:
             raise mismatch(payload)
         self._hello = parse_hello(payload)
@@ -218,8 +220,9 @@ class Client:
     def _payload_limit(self) -> int:
         """The largest payload of which two fit the window, so that the line is never idle."""
         hello = self.hello
-        half = wire.max_payload(hello.rx_window_bytes // 2)
-        return min(hello.max_payload_bytes, max(half, 64))
+        window = hello.rx_window_bytes
+        half = wire.max_payload(window // 2)
+        return min(hello.max_payload_bytes, max(half, min(64, wire.max_payload(window))))
 
 
 def _plan_info(payload: bytes) -> PlanInfo:

@@ -81,10 +81,12 @@ class Session:
         on_answer: Callable[[Request], None] | None = None,
         on_progress: Callable[[bytes], None] | None = None,
         timeouts: Iterable[float] = (ANSWER_TIMEOUT_S,) * ATTEMPTS,
+        ignore_damage: bool = False,
     ) -> list[bytes]:
         """Sends requests, as many at once as the credits allow; the answers' payloads in their order.
 
-        `timeouts` has one entry an attempt. Raises the error of the first request that the device refuses
+        `timeouts` has one entry an attempt. With `ignore_damage` only time ends an attempt: for a line that may
+        still carry rubbish of an earlier conversation. Raises the error of the first request that the device refuses
         (later ones that were under way may have been executed), ProtocolMismatchError, or LinkError.
         """
         timeouts = list(timeouts)
@@ -95,7 +97,7 @@ class Session:
         while waiting or flying:
             self._send_within_credits(waiting, flying)
             try:
-                answer = self._answer_to_oldest(flying, timeouts[self._attempt], on_progress)
+                answer = self._answer_to_oldest(flying, timeouts[self._attempt], on_progress, ignore_damage)
             except _Trouble as trouble:
                 self._attempt += 1
                 if self._attempt == len(timeouts):
@@ -136,7 +138,11 @@ class Session:
             self.transport.write(bytes(burst))
 
     def _answer_to_oldest(
-        self, flying: deque[_Sent], timeout: float, on_progress: Callable[[bytes], None] | None
+        self,
+        flying: deque[_Sent],
+        timeout: float,
+        on_progress: Callable[[bytes], None] | None,
+        ignore_damage: bool,
     ) -> Frame:
         deadline = self._clock() + timeout
         sequences = [s.sequence for s in flying]
@@ -146,6 +152,8 @@ class Session:
                 self.transport.write(b"\0")  # ends a frame whose closing zero was lost
                 raise _Trouble("no answer")
             if isinstance(item, Damaged):
+                if ignore_damage:
+                    continue
                 self._settle(len(flying) - 1)
                 raise _Trouble(f"the answer arrived damaged, {item.reason}")
             if item.kind == Kind.PROGRESS and item.sequence in sequences:
@@ -161,7 +169,7 @@ class Session:
                 raise mismatch(item.payload)
             if item.sequence == sequences[0] and item.command == flying[0].command:
                 return item
-            if status and status.name == "BAD_FRAME" and item.command == 0:
+            if status and status.name == "BAD_FRAME" and item.command == 0 and not ignore_damage:
                 self._settle(len(flying) - 1)
                 raise _Trouble("the request arrived damaged")
             if item.sequence in sequences:
