@@ -169,9 +169,14 @@ def _make_tensor(t: FileTensor) -> g.Tensor:
 
 
 def _quant(t: FileTensor, what: str, unsigned: bool) -> g.Quant | None:
-    """Quantisation of a tensor, zero point shifted for uint8; None where the file has none."""
-    if t.type not in ("INT8", "UINT8") or not len(t.scale):
+    """Quantisation of a tensor, zero point shifted for uint8; None where the file has none.
+
+    A bias keeps its scales, but they matter to nothing here and are not checked.
+    """
+    if not len(t.scale):
         return None
+    if t.type == "INT32":
+        return g.Quant(np.array(t.scale, np.float32), 0)
     if not np.all(np.isfinite(t.scale)) or not np.all(t.scale >= np.finfo(np.float32).tiny):
         raise UnsupportedError(f"{what}: a scale is not a positive normal number")
     zeros = t.zero_point if len(t.zero_point) else np.zeros(1, np.int64)

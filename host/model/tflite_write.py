@@ -157,7 +157,8 @@ def _padding_scheme(
 
 def _write_conv(file: _File, graph: g.Graph, op: g.Conv2D | g.DepthwiseConv2D) -> None:
     x, kernel = graph.tensors[op.inputs[0]], graph.tensors[op.inputs[1]].shape[1:3]
-    inputs, scheme = op.inputs, _padding_scheme(x, kernel, op.stride, op.dilation, op.padding)
+    inputs = _with_bias(file, graph, op) if isinstance(op, g.Conv2D) else _present(op.inputs)
+    scheme = _padding_scheme(x, kernel, op.stride, op.dilation, op.padding)
     if scheme is None:
         p = op.padding
         pads = ((0, 0), (p.top, p.bottom), (p.left, p.right), (0, 0))
@@ -174,6 +175,22 @@ def _write_conv(file: _File, graph: g.Graph, op: g.Conv2D | g.DepthwiseConv2D) -
         fields["DepthMultiplier"] = op.multiplier
     table = "Conv2DOptions" if isinstance(op, g.Conv2D) else "DepthwiseConv2DOptions"
     file.ops.append(_FileOp(op.kind, inputs, op.outputs, table, fields))
+
+
+def _present(inputs: tuple[int, ...]) -> tuple[int, ...]:
+    """Inputs without an absent bias: LiteRT's operators take fewer inputs, but not all take -1."""
+    return tuple(i for i in inputs if i >= 0)
+
+
+def _with_bias(file: _File, graph: g.Graph, op: g.Conv2D) -> tuple[int, ...]:
+    """Inputs with a bias of zeros if there is none: LiteRT's quantised CONV_2D insists on one."""
+    inputs = _present(op.inputs)
+    if len(inputs) == 3:
+        return inputs
+    x, w = graph.tensors[inputs[0]].quant, graph.tensors[inputs[1]]
+    zeros = np.zeros(w.shape[0], np.int32)
+    scale = x.scale * w.quant.scale
+    return (*inputs, file.add(_FileTensor("bias", zeros.shape, zeros.dtype, scale, data=zeros)))
 
 
 def _insert_pad(file: _File, source: int, pads: tuple[tuple[int, int], ...]) -> int:
@@ -207,7 +224,7 @@ def _write_fully_connected(file: _File, graph: g.Graph, op: g.FullyConnected) ->
         "FusedActivationFunction": getattr(tflite.ActivationFunctionType, op.activation),
         "KeepNumDims": int(rank != 2 and len(graph.tensors[op.outputs[0]].shape) == rank),
     }
-    file.ops.append(_FileOp(op.kind, op.inputs, op.outputs, "FullyConnectedOptions", fields))
+    file.ops.append(_FileOp(op.kind, _present(op.inputs), op.outputs, "FullyConnectedOptions", fields))
 
 
 def _write_add(file: _File, graph: g.Graph, op: g.Add) -> None:

@@ -117,9 +117,11 @@ def exact_single(
     proven = np.zeros(len(real), bool)
     for delta in (0, 1, -1, 2, -2):
         candidate = nearest + delta
-        at_least = np.where(needs, target - reach * candidate[:, None], -(2**62)).max(-1)
-        at_most = np.where(stays, target - 1 - stay * candidate[:, None], 2**62).min(-1)
-        fits = (at_least <= at_most) & (candidate > 0) & (candidate <= INT32_MAX)
+        lower = target - reach * candidate[:, None]
+        upper = target - 1 - stay * candidate[:, None]
+        at_least = lower.max(-1, where=needs, initial=-(2**62))
+        at_most = upper.min(-1, where=stays, initial=2**62)
+        fits = (at_least <= at_most) & (candidate >= 0) & (candidate <= INT32_MAX)
         plain = fits & (at_least <= usual) & (usual <= at_most)
         middle = np.where(plain, usual, np.clip(usual, at_least, np.maximum(at_least, at_most)))
         better = fits & ~proven

@@ -1,0 +1,126 @@
+"""The oracle against LiteRT's reference kernels: real networks tensor by tensor, and random operators."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from host.model import graph as g
+from host.model.tflite_import import import_tflite
+from host.model.tflite_write import write_tflite
+from host.oracle.run import dequantize_output, quantize_input, run_graph
+from tests import nets
+from tests.litert import Reference
+
+SHARED = os.environ.get("TINYCONV_SHARED")
+needs_shared = pytest.mark.skipif(
+    not SHARED, reason="TINYCONV_SHARED is unset: the real networks are elsewhere"
+)
+
+MODELS = ["ad01_int8", "kws_ref_model", "pretrainedResnet_quant", "te_vww", "vww_96_int8"]
+SAMPLES = {
+    "ad01_int8": "ad_8windows",
+    "kws_ref_model": "kws_1",
+    "pretrainedResnet_quant": "cifar10_24",
+    "vww_96_int8": "vww_24",
+}
+
+operators = settings(
+    max_examples=int(os.environ.get("EX","60")),
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+def compare(graph: g.Graph, values: dict[int, np.ndarray], reference: Reference) -> None:
+    """Fails with operator, tensor, first bad index, got and expected."""
+    for op in graph.ops:
+        index = op.outputs[0]
+        got, expected = values[index], reference.tensor(index)
+        assert got.shape == expected.shape, f"{op.kind} {op.index}: {got.shape}, LiteRT {expected.shape}"
+        if not np.array_equal(got, expected):
+            bad = np.argwhere(got != expected)
+            first = tuple(int(i) for i in bad[0])
+            pytest.fail(
+                f"{op.kind} {op.index}, tensor {index}: {len(bad)} of {got.size} differ, first at {first}: "
+                f"oracle {got[first]}, LiteRT {expected[first]}"
+            )
+
+
+@pytest.mark.parametrize("name", nets.STRATEGIES)
+@operators
+@given(data=st.data())
+def test_operator(name: str, data: st.DataObject) -> None:
+    graph = data.draw(nets.STRATEGIES[name](), label="graph")
+    content = write_tflite(graph)
+    reference = Reference(content)
+    again = import_tflite(content)
+    for _ in range(2):
+        inputs = data.draw(nets.inputs_for(graph), label="inputs")
+        reference.run(nets.file_inputs(graph, inputs))
+        values = run_graph(graph, inputs)
+        compare(graph, values, reference)
+        output = graph.outputs[0].tensor
+        np.testing.assert_array_equal(run_graph(again, inputs)[output], values[output])
+
+
+def real_samples(name: str, graph: g.Graph) -> list[np.ndarray]:
+    """Up to four real inputs as int8 tensors."""
+    if name not in SAMPLES:
+        return []
+    x = np.load(Path(SHARED, "samples", f"{SAMPLES[name]}.npz"))["x"][:4]
+    tensor = graph.tensors[graph.inputs[0].tensor]
+    x = x.reshape(-1, *tensor.shape)
+    if x.dtype == np.float32:
+        floats = g.Border(graph.inputs[0].tensor, "x", np.dtype("float32"))
+        return [quantize_input(graph, floats, sample) for sample in x]
+    return [(s.astype(np.int16) - 128).astype(np.int8) if s.dtype == np.uint8 else s for s in x]
+
+
+def litert_input(graph: g.Graph, x: np.ndarray) -> np.ndarray:
+    """The int8 tensor as the file's input dtype; floats that quantise to exactly this tensor."""
+    border = graph.inputs[0]
+    if border.dtype != np.float32:
+        return x
+    floats = dequantize_output(graph, border, x)
+    np.testing.assert_array_equal(quantize_input(graph, border, floats), x)
+    return floats
+
+
+@needs_shared
+@pytest.mark.parametrize("name", MODELS)
+def test_network(name: str) -> None:
+    content = Path(SHARED, "models", f"{name}.tflite").read_bytes()
+    graph, reference = import_tflite(content), Reference(content)
+    shape = graph.tensors[graph.inputs[0].tensor].shape
+    rng = np.random.default_rng(0)
+    inputs = [
+        nets.int8_data(rng, shape, kind) for kind in ("uniform", "uniform", "extremes", "lowest", "highest")
+    ]
+    for x in inputs + real_samples(name, graph):
+        outputs = reference.run([litert_input(graph, x)])
+        values = run_graph(graph, [x])
+        compare(graph, values, reference)
+        border = graph.outputs[0]
+        np.testing.assert_array_equal(dequantize_output(graph, border, values[border.tensor]), outputs[0])
+
+
+@needs_shared
+@pytest.mark.parametrize("name", MODELS)
+def test_network_written_again(name: str) -> None:
+    graph = import_tflite(Path(SHARED, "models", f"{name}.tflite"))
+    content = write_tflite(graph)
+    again, reference = import_tflite(content), Reference(content)
+    x = nets.int8_data(np.random.default_rng(1), graph.tensors[graph.inputs[0].tensor].shape, "uniform")
+    values = run_graph(again, [x])
+    outputs = reference.run([litert_input(again, x)])
+    border = again.outputs[0]
+    np.testing.assert_array_equal(dequantize_output(again, border, values[border.tensor]), outputs[0])
+    first = run_graph(graph, [x])
+    np.testing.assert_array_equal(values[border.tensor], first[graph.outputs[0].tensor])
