@@ -7,7 +7,7 @@
 
 #include "kernel.h"
 
-/* A dimension, stride or padding; (out - 1) * stride + extent stays below 2^18 (see windows_reach). */
+/* A dimension, stride or padding; windows span less and begin less than twice that from the image (windows_near). */
 #define MAX_DIM 65535
 /* Of a tensor or a weights blob; every index into one, and one row more, fits int32. */
 #define MAX_ELEMS (1 << 28)
@@ -118,27 +118,25 @@ static bool extent_fits(int32_t kernel, int32_t dilation) {
     return (int64_t)(kernel - 1) * dilation < MAX_DIM;
 }
 
-/* Whether the first window ends inside the image. */
-static bool pad_fits(int32_t pad, int32_t kernel, int32_t dilation) {
-    return pad <= (int64_t)(kernel - 1) * dilation;
+/* Whether the last window begins at most MAX_DIM after the image. */
+static bool windows_near(int32_t out, int32_t stride, int32_t pad, int32_t in) {
+    return (int64_t)(out - 1) * stride - pad <= (int64_t)in + MAX_DIM;
 }
 
-/* Whether the last window begins inside the image. With pad_fits() each window then spans an element of the image. */
-static bool windows_reach(int32_t out, int32_t stride, int32_t pad, int32_t in) {
-    return (int64_t)(out - 1) * stride - pad < in;
+/* Whether every window, seen along one axis, spans an element of the image: the first one and the last one do. */
+static bool windows_touch(int32_t out, int32_t stride, int32_t pad, int32_t in, int32_t kernel) {
+    return pad < kernel && (int64_t)(out - 1) * stride - pad < in;
 }
 
-#define NEED_WINDOWS(op, p, dilation_along_h, dilation_along_w)                                              \
-    NEED(extent_fits((p)->kernel_h, dilation_along_h), op, kernel_h);                                        \
-    NEED(extent_fits((p)->kernel_w, dilation_along_w), op, kernel_w);                                        \
-    NEED(pad_fits((p)->pad_top, (p)->kernel_h, dilation_along_h), op, pad_top);                              \
-    NEED(pad_fits((p)->pad_left, (p)->kernel_w, dilation_along_w), op, pad_left);                            \
-    NEED(windows_reach((p)->out_h, (p)->stride_h, (p)->pad_top, (p)->in_h), op, out_h);                      \
-    NEED(windows_reach((p)->out_w, (p)->stride_w, (p)->pad_left, (p)->in_w), op, out_w)
+#define NEED_WINDOWS(op, p)                                                                                  \
+    NEED(extent_fits((p)->kernel_h, (p)->dilation_h), op, kernel_h);                                         \
+    NEED(extent_fits((p)->kernel_w, (p)->dilation_w), op, kernel_w);                                         \
+    NEED(windows_near((p)->out_h, (p)->stride_h, (p)->pad_top, (p)->in_h), op, out_h);                       \
+    NEED(windows_near((p)->out_w, (p)->stride_w, (p)->pad_left, (p)->in_w), op, out_w)
 
 static uint32_t conv2d_check(const void *params) {
     const struct conv2d_params *p = params;
-    NEED_WINDOWS(conv2d, p, p->dilation_h, p->dilation_w);
+    NEED_WINDOWS(conv2d, p);
     NEED(product_fits(p->in_h, p->in_w, p->in_c, 1), conv2d, in_c);
     NEED(product_fits(p->out_h, p->out_w, p->out_c, 1), conv2d, out_c);
     NEED(product_fits(p->out_c, p->kernel_h, p->kernel_w, p->in_c), conv2d, kernel_w);
@@ -154,7 +152,7 @@ static struct sizes conv2d_sizes(const void *params) {
 
 static uint32_t depthwise_check(const void *params) {
     const struct depthwise_params *p = params;
-    NEED_WINDOWS(depthwise, p, p->dilation_h, p->dilation_w);
+    NEED_WINDOWS(depthwise, p);
     NEED(product_fits(p->in_h, p->in_w, p->in_c, 1), depthwise, in_c);
     NEED(product_fits(p->out_h, p->out_w, p->out_c, 1), depthwise, out_c);
     NEED(product_fits(p->out_c, p->kernel_h, p->kernel_w, 1), depthwise, kernel_w);
@@ -196,7 +194,8 @@ static struct sizes add_sizes(const void *params) {
 }
 
 #define NEED_POOL(op, p)                                                                                     \
-    NEED_WINDOWS(op, p, 1, 1);                                                                               \
+    NEED(windows_touch((p)->out_h, (p)->stride_h, (p)->pad_top, (p)->in_h, (p)->kernel_h), op, out_h);       \
+    NEED(windows_touch((p)->out_w, (p)->stride_w, (p)->pad_left, (p)->in_w, (p)->kernel_w), op, out_w);      \
     NEED((int64_t)(p)->kernel_h *(p)->kernel_w <= MAX_REDUCE, op, kernel_w);                                 \
     NEED(product_fits((p)->in_h, (p)->in_w, (p)->in_c, 1), op, in_c);                                        \
     NEED(product_fits((p)->out_h, (p)->out_w, (p)->in_c, 1), op, out_w);                                     \
