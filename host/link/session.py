@@ -85,9 +85,10 @@ class Session:
     ) -> list[bytes]:
         """Sends requests, as many at once as the credits allow; the answers' payloads in their order.
 
-        `timeouts` has one entry an attempt. With `ignore_damage` only time ends an attempt: for a line that may
-        still carry rubbish of an earlier conversation. Raises the error of the first request that the device refuses
-        (later ones that were under way may have been executed), ProtocolMismatchError, or LinkError.
+        `timeouts` has one entry an attempt. With `ignore_damage` only time ends an attempt: for a line that
+        may still carry rubbish of an earlier conversation. Raises the error of the first request that the
+        device refuses (later ones that were under way may have been executed), ProtocolMismatchError, or
+        LinkError.
         """
         timeouts = list(timeouts)
         waiting = deque(self._number(r) for r in requests)

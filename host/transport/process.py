@@ -84,8 +84,8 @@ class ChildProcess:
 
     def read(self, timeout: float) -> bytes:
         """See Transport."""
-        self._socket.settimeout(max(timeout, 0))
         try:
+            self._socket.settimeout(max(timeout, 0))
             data = self._socket.recv(65536)
         except (TimeoutError, BlockingIOError):
             return b""
@@ -97,8 +97,8 @@ class ChildProcess:
 
     def write(self, data: bytes) -> None:
         """See Transport."""
-        self._socket.settimeout(_WRITE_TIMEOUT_S)
         try:
+            self._socket.settimeout(_WRITE_TIMEOUT_S)
             self._socket.sendall(data)
         except TimeoutError:
             raise self._error(f"{self.description} takes no more bytes") from None

@@ -59,8 +59,8 @@ class SocketTransport:
 
     def read(self, timeout: float) -> bytes:
         """See Transport."""
-        self._socket.settimeout(max(timeout, 0))
         try:
+            self._socket.settimeout(max(timeout, 0))
             data = self._socket.recv(65536)
         except (TimeoutError, BlockingIOError):
             return b""
@@ -72,8 +72,8 @@ class SocketTransport:
 
     def write(self, data: bytes) -> None:
         """See Transport."""
-        self._socket.settimeout(_WRITE_TIMEOUT_S)
         try:
+            self._socket.settimeout(_WRITE_TIMEOUT_S)
             self._socket.sendall(data)
         except OSError as e:
             raise LinkError(f"{self.description}: {e.strerror or e}") from None

@@ -1,5 +1,6 @@
 """The client against the independent fake: what every command does, and every fault of the line."""
 
+import contextlib
 import random
 import struct
 
@@ -61,10 +62,8 @@ def test_hello():
 
 @given(st.binary(max_size=300))
 def test_a_malformed_hello_is_a_link_error(payload):
-    try:
+    with contextlib.suppress(LinkError):
         parse_hello(payload)
-    except LinkError:
-        pass
 
 
 def test_all_commands():
@@ -130,7 +129,7 @@ def test_a_refusal_in_a_pipelined_transfer_leaves_the_client_usable():
     client.load_plan(make_plan(1000, 1000))
     with pytest.raises(DeviceError, match="TENSOR_WRITE: an offset, index or count is out of range"):
         client.write_tensor(0, bytes(5000))
-    with pytest.raises(DeviceError, match="OUT_OF_RANGE|out of range"):
+    with pytest.raises(DeviceError, match="out of range"):
         client.write_tensor(7, bytes(5000))
     work(client, 1000, 1000, 1)
 
@@ -262,10 +261,8 @@ def test_mild_faults_never_spoil_the_result(kind, seed):
 )
 def test_any_faults_end_in_exact_data_or_a_typed_error_in_bounded_time(seed, faults, window):
     device = FakeDevice(seed=seed, faults=faults, rx_window_bytes=window)
-    try:
+    with contextlib.suppress(HostError):
         work(connected(device), 700, 500, seed)
-    except HostError:
-        pass
     assert device.now() < 1000
     device.faults = Faults()
     while device.read(60):
