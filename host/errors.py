@@ -4,6 +4,7 @@
 
     HostError                      1   anything expected that has no better name
     |- ModelError
+    |  |- ModelMissingError         9   no such file, and no network of that name in the catalogue
     |  |- NotATfliteError         10   the file is no .tflite file
     |  |- TruncatedModelError     11   it began as one, but points outside itself
     |  |- FloatModelError         12   float arithmetic inside the network
@@ -22,7 +23,8 @@
     |- EmulatorError              24   QEMU ended by itself
     |- NotExactError              25   outputs differ from the oracle
     |- DownloadError              26   a catalogue file could not be had, or has the wrong hash
-    |- FlashError                 27   the probe or its tool failed
+    |- FlashError                 27   the probe or its tool failed, or the flash holds something else
+    |- OutputError                28   a result file cannot be written
 
 click keeps 2 for wrong usage; Ctrl-C ends with 130.
 """
@@ -47,6 +49,12 @@ class HostError(Exception):
 
 class ModelError(HostError):
     """The network file cannot be used."""
+
+
+class ModelMissingError(ModelError):
+    """There is no such file, and the catalogue has no network of that name."""
+
+    exit_status = 9
 
 
 class NotATfliteError(ModelError):
@@ -167,3 +175,9 @@ class FlashError(HostError):
     """Writing the device's flash failed."""
 
     exit_status = 27
+
+
+class OutputError(HostError):
+    """A file that the user asked for cannot be written."""
+
+    exit_status = 28

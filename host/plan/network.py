@@ -59,6 +59,11 @@ class Step:
     scratch_offset: int = 0
 
     @property
+    def parameter_bytes(self) -> int:
+        """Weights and channel records, before packing."""
+        return sum(a.nbytes for a in (self.weights, self.channels) if a is not None)
+
+    @property
     def packed_params(self) -> bytes:
         """The parameters as the C struct."""
         return defs.operators()[self.op].pack(**self.params)
@@ -86,7 +91,7 @@ class Network:
     @property
     def parameter_bytes(self) -> int:
         """Weights and channel records, before packing."""
-        return sum(a.nbytes for s in self.steps for a in (s.weights, s.channels) if a is not None)
+        return sum(s.parameter_bytes for s in self.steps)
 
     def lifetime(self, tensor: int) -> tuple[int, int]:
         """First and last step in which the tensor must be intact: -1 before the first, len(steps) after the last."""

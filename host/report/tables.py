@@ -104,7 +104,7 @@ def print_network(console: Console, compiled: Compiled, plan_bytes: int) -> None
     for header in ("MACs", "parameters"):
         table.add_column(header, justify="right", no_wrap=True)
     for i, step in enumerate(net.steps):
-        parameters = sum(a.nbytes for a in (step.weights, step.channels) if a is not None)
+        parameters = step.parameter_bytes
         table.add_row(
             str(i), step.op_kind, escape(short_name(step.name)), shape_text(step.in_shape), shape_text(step.out_shape),
             step.kernel, f"{step.macs:,}" if step.macs else "-", f"{parameters:,}" if parameters else "-",

@@ -1,0 +1,80 @@
+"""What several commands share: finding a network's file, progress on a terminal, JSON output."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from host import catalogue
+from host.errors import ModelMissingError, OutputError
+
+STANDARD_OUTPUT = "-"
+DEFAULT_BOARD = "emu_stm32f405"
+
+board_option = click.option(
+    "--board", "-b", default=DEFAULT_BOARD, show_default=True, help="Board id; `host boards` lists them."
+)
+json_option = click.option("--json", "json_file", metavar="FILE", help="Write the result as JSON; - is standard output.")
+
+
+class Screen:
+    """Progress bars on standard error if that is a terminal, silence otherwise."""
+
+    def __init__(self, progress: Progress):
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {}
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Shows that `done` of `total` are done in a stage."""
+        if stage not in self._tasks:
+            self._tasks[stage] = self._progress.add_task(stage, total=total)
+        self._progress.update(self._tasks[stage], completed=done, total=total)
+
+    def say(self, text: str) -> None:
+        """Shows one line above the bars, on a terminal only."""
+        if not self._progress.disable:
+            self._progress.console.print(text, style="dim", highlight=False)
+
+
+@contextmanager
+def screen() -> Iterator[Screen]:
+    """Shows progress until the end of the block, then leaves no trace of it."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        yield Screen(progress)
+
+
+def network_path(name: str, show: Screen) -> Path:
+    """The file of a network that the user named by its path or by its name in the catalogue.
+
+    Raises ModelMissingError, DownloadError.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    if name in catalogue.entries():
+        return catalogue.get(name, lambda done, total: show(f"fetch {name}", done, total))
+    raise ModelMissingError(
+        f"no file {name!r}, and no network of that name in the catalogue", "`host models list` shows the catalogue"
+    )
+
+
+def write_json(value: Any, file: str) -> None:
+    """Writes one JSON document to a file, or to standard output for `-`."""
+    text = json.dumps(value, indent=2) + "\n"
+    if file == STANDARD_OUTPUT:
+        sys.stdout.write(text)
+    else:
+        try:
+            Path(file).write_text(text)
+        except OSError as error:
+            raise OutputError(f"cannot write {file}: {error.strerror}") from error

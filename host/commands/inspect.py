@@ -1,0 +1,31 @@
+"""`host inspect`: what a network is, and how it would lie in memory."""
+
+from __future__ import annotations
+
+import click
+from rich.console import Console
+
+from host.commands.common import json_option, network_path, screen, write_json
+
+
+@click.command("inspect")
+@click.argument("network", metavar="[NET]", required=False)
+@json_option
+def command(network: str | None, json_file: str | None) -> None:
+    """Show layers, shapes, MACs, parameters and the memory plan of NET, a .tflite file or catalogue name.
+
+    Without NET: the built-in classifier of handwritten digits.
+    """
+    from host.compile import compile_file
+    from host.data import digits
+    from host.report import tables
+    from host.report.description import describe
+
+    with screen() as show:
+        compiled = compile_file(network_path(network, show) if network else digits.model_path())
+    if json_file:
+        write_json(describe(compiled), json_file)
+    if json_file != "-":
+        console = Console()
+        tables.print_network(console, compiled, len(compiled.plan))
+        tables.print_timeline(console, compiled.net)

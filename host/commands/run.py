@@ -1,0 +1,80 @@
+"""`host run`: a network on a device, checked and measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import numpy as np
+from rich.console import Console
+
+from host import runner
+from host.commands.common import Screen, board_option, json_option, network_path, screen, write_json
+from host.errors import NotExactError, OutputError
+
+KERNEL_SETS = ("all", "ref")
+BUILT_IN = "digits"
+
+
+@click.command("run")
+@click.argument("network", metavar="[NET]", required=False)
+@board_option
+@click.option("--port", "-p", help="Serial port or URL of the board; an emulated board needs none.")
+@click.option("--input", "-i", "source", metavar="FILE|random:SEED", help="Samples: .npy, .npz, .png, .jpg or random:SEED.")
+@click.option("--resize", is_flag=True, help="Resize arrays of images to the network's input.")
+@click.option("--runs", type=click.IntRange(1), default=1, show_default=True, help="Inferences per sample.")
+@click.option(
+    "--check", type=click.Choice(runner.CHECKS), default="output", show_default=True,
+    help="Compare the outputs, or every layer's tensor, with the oracle.",
+)  # fmt: skip
+@click.option("--place", type=click.Choice(("auto", "ram", "flash")), default="auto", show_default=True, help="Where the plan lies on the device.")
+@click.option("--kernels", type=click.Choice(KERNEL_SETS), default="all", show_default=True, help="Kernels to choose from; ref: only the plain ones.")
+@click.option("--output", metavar="FILE", help="Save the outputs of all samples as .npy or .npz.")
+@click.option("--firmware", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Emulate this ELF file instead of our build.")
+@json_option
+def command(
+    network: str | None, board: str, port: str | None, source: str | None, resize: bool, runs: int, check: str,
+    place: str, kernels: str, output: str | None, firmware: Path | None, json_file: str | None,
+) -> None:  # fmt: skip
+    """Run NET, a .tflite file or a name of `host models list`, on a board and check every output.
+
+    Without NET: the built-in classifier of handwritten digits, on its test images.
+    """
+    from host import experiment
+    from host.report.tables import print_run
+
+    options = experiment.Options(
+        board=board, port=port, source=source, resize=resize, runs=runs, check=check, place=place,
+        reference_only=kernels == "ref", firmware=firmware,
+    )  # fmt: skip
+    with screen() as show:
+        path = _path(network, show)
+        outcome = experiment.run(path, options, progress=show, say=show.say, built_in=network is None)
+    if output:
+        _save(outcome.outputs, output)
+    if json_file:
+        write_json(outcome.result.to_json(), json_file)
+    if json_file != "-":
+        print_run(Console(), outcome.result)
+    if outcome.result.bit_exact is False:
+        raise NotExactError(f"the device's result is not exact: {outcome.result.first_mismatch}")
+
+
+def _path(network: str | None, show: Screen) -> Path:
+    if network is not None:
+        return network_path(network, show)
+    from host.data import digits
+
+    return digits.model_path()
+
+
+def _save(outputs: list[list[np.ndarray]], file: str) -> None:
+    """One array per network output, samples along the first dimension."""
+    arrays = [np.stack(per_sample) for per_sample in zip(*outputs, strict=True)]
+    try:
+        if file.endswith(".npz") or len(arrays) > 1:
+            np.savez_compressed(file, **{f"output{i}": a for i, a in enumerate(arrays)})
+        else:
+            np.save(file, arrays[0])
+    except OSError as error:
+        raise OutputError(f"cannot write {file}: {error.strerror}") from error

@@ -1,0 +1,161 @@
+"""One `host run` from file to report, as a library function: the command only parses and prints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from host import boards, build, inputs, runner
+from host.boards import Board
+from host.compile import Compiled, compile_file
+from host.devices import open_device
+from host.errors import DeviceError, ToolMissingError
+from host.link.hello import Hello
+from host.plan import choose
+from host.report.result import RunResult
+
+# A plan beyond this is placed in an emulated board's flash rather than streamed: the emulated line is slow.
+STREAMED_BYTES = 24 * 1024
+# RAM of a board that its firmware needs for itself, at most; only the placement's first guess.
+FIRMWARE_RAM_BYTES = 20 * 1024
+DEFAULT_SOURCE = "random:1"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `host run` can be told; see its --help."""
+
+    board: str
+    port: str | None = None
+    source: str | None = None
+    resize: bool = False
+    runs: int = 1
+    check: str = "output"
+    place: str = "auto"
+    reference_only: bool = False
+    firmware: Path | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The report, and the outputs in the file's own types."""
+
+    result: RunResult
+    outputs: list[list[np.ndarray]]
+
+
+def _silent(text: str) -> None:
+    pass
+
+
+def run(
+    path: Path,
+    options: Options,
+    *,
+    progress: runner.Progress = runner.no_progress,
+    say: Callable[[str], None] = _silent,
+    built_in: bool = False,
+) -> Outcome:
+    """Compiles, opens the device, loads, runs and checks. Raises any of host.errors."""
+    board = boards.load_board(options.board)
+    compiled = compile_file(path, choose.reference_only if options.reference_only else choose.any_kernel)
+    samples = _samples(compiled, options, built_in)
+    in_flash = _in_flash(compiled, board, options)
+    client = open_device(
+        board, options.port, plan=compiled.plan if in_flash else None, firmware=options.firmware, progress=say
+    )
+    with client:
+        hello = client.hello
+        _check_board(board, hello)
+        info = runner.load(client, compiled, in_flash, progress)
+        measured = runner.measure(
+            client, compiled, info, samples, runs=options.runs, check=options.check, progress=progress
+        )
+    result = _result(compiled, board, hello, samples, options, in_flash, measured)
+    return Outcome(result, measured.outputs)
+
+
+def _samples(compiled: Compiled, options: Options, built_in: bool) -> inputs.Samples:
+    if built_in and options.source is None:
+        from host.data import digits
+
+        images, labels = digits.test_images()
+        graph = compiled.original
+        tensors = inputs.from_array(images, graph, graph.inputs[0], "test images")
+        return inputs.Samples(tensors, labels, "the handwritten digits' test images")
+    return inputs.load(options.source or DEFAULT_SOURCE, compiled.original, resize=options.resize)
+
+
+def _in_flash(compiled: Compiled, board: Board, options: Options) -> bool:
+    """Whether the plan goes to the flash region: large ones, and those that leave too little RAM."""
+    if options.place != "auto":
+        return options.place == "flash"
+    if board.emulated and options.port is None and len(compiled.plan) > STREAMED_BYTES:
+        return True
+    return runner.ram_needed(compiled, in_flash=False) > board.ram_bytes - FIRMWARE_RAM_BYTES
+
+
+def _check_board(board: Board, hello: Hello) -> None:
+    if hello.board != board.id:
+        raise DeviceError(f"the device is a {hello.board}, not a {board.id}", f"use --board {hello.board}")
+
+
+def _code_bytes(board: Board, hello: Hello, options: Options) -> int | None:
+    """Flash that the device's firmware takes, if it is the one that we build."""
+    if options.firmware:
+        return build.elf_sizes(options.firmware).code_bytes
+    try:
+        firmware = build.build(board)
+    except ToolMissingError:
+        return None
+    return firmware.code_bytes if firmware.build_hash == hello.build else None
+
+
+def _result(
+    compiled: Compiled,
+    board: Board,
+    hello: Hello,
+    samples: inputs.Samples,
+    options: Options,
+    in_flash: bool,
+    measured: runner.Measurement,
+) -> RunResult:
+    net = compiled.net
+    per_inference = round(sum(measured.totals) / len(measured.totals))
+    timed = hello.counter == "cycles" and hello.clock_hz and per_inference
+    return RunResult(
+        model=net.name,
+        board=board.id,
+        core=f"cortex-{board.core}",
+        emulated=hello.emulated,
+        clock_hz=hello.clock_hz,
+        counter=hello.counter,
+        runs=options.runs,
+        check=options.check,
+        bit_exact=None if options.check == "none" else measured.mismatches == 0,
+        mismatches=measured.mismatches,
+        first_mismatch=measured.first_mismatch,
+        per_inference=per_inference,
+        fps=hello.clock_hz / per_inference if timed and not hello.emulated else None,
+        macs=net.macs,
+        macs_original=net.macs,
+        arena_bytes=net.arena_bytes,
+        code_bytes=_code_bytes(board, hello, options),
+        plan_bytes=len(compiled.plan),
+        plan_place="flash" if in_flash else "ram",
+        firmware={
+            "build": hello.build,
+            "compiler": hello.compiler,
+            "flags": hello.flags,
+            "clock_source": hello.clock_source,
+            "last_fault": str(hello.fault) if hello.fault else None,
+        },
+        layers=runner.layer_results(net, measured),
+        source=samples.source,
+        samples=len(samples.tensors),
+        classes=runner.classes(compiled.original, measured),
+        labels=[int(y) for y in samples.labels] if samples.labels is not None else None,
+    )

@@ -1,0 +1,59 @@
+"""A compiled network as plain data, for `host inspect --json`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from host.compile import Compiled
+from host.model.graph import Border
+
+SCHEMA = 1
+
+
+def describe(compiled: Compiled) -> dict[str, Any]:
+    """Layers, borders and the memory plan. Lifetimes are first and last step, -1 and the step count at the borders."""
+    net = compiled.net
+    return {
+        "schema": SCHEMA,
+        "model": net.name,
+        "sha256": net.sha256,
+        "macs": net.macs,
+        "parameter_bytes": net.parameter_bytes,
+        "plan_bytes": len(compiled.plan),
+        "arena_bytes": net.arena_bytes,
+        "arena_bound_bytes": net.arena_bound_bytes,
+        "inputs": [_border(compiled, b) for b in compiled.original.inputs],
+        "outputs": [_border(compiled, b) for b in compiled.original.outputs],
+        "layers": [
+            {
+                "index": i,
+                "name": step.name,
+                "op": step.op_kind,
+                "kernel": step.kernel,
+                "in": [list(net.tensors[t].shape) for t in step.inputs],
+                "out": list(step.out_shape),
+                "macs": step.macs,
+                "parameter_bytes": step.parameter_bytes,
+                "scratch_offset": step.scratch_offset,
+                "scratch_bytes": step.scratch_bytes,
+                "params": step.params,
+            }
+            for i, step in enumerate(net.steps)
+        ],
+        "memory": [
+            {"name": t.name, "bytes": t.bytes, "offset": t.offset, "first": net.lifetime(i)[0], "last": net.lifetime(i)[1]}
+            for i, t in enumerate(net.tensors)
+            if t.data is None
+        ],
+    }
+
+
+def _border(compiled: Compiled, border: Border) -> dict[str, Any]:
+    tensor = compiled.original.tensors[border.tensor]
+    return {
+        "name": border.name,
+        "dtype": str(border.dtype),
+        "shape": list(tensor.shape),
+        "scale": float(tensor.quant.scale[0]) if tensor.quant else None,
+        "zero_point": tensor.quant.zero_point if tensor.quant else None,
+    }
