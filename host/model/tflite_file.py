@@ -23,6 +23,7 @@ from host.errors import NotATfliteError, TruncatedModelError, UnsupportedError
 # What flatbuffers and numpy raise when offsets lead astray; anything else is our own bug and must show.
 _ASTRAY = (struct.error, IndexError, ValueError, TypeError, OverflowError)
 
+MAX_NAME_BYTES = 256
 _TYPE_NAMES = {v: k for k, v in vars(tflite.TensorType).items() if isinstance(v, int)}
 _OPERATOR_NAMES = {v: k for k, v in vars(tflite.BuiltinOperator).items() if isinstance(v, int)}
 _OPTION_CODES = {k: v for k, v in vars(tflite.BuiltinOptions).items() if isinstance(v, int)}
@@ -151,7 +152,9 @@ def _check_indices(what: str, indices: tuple[int, ...], count: int, *, optional:
 
 
 def _text(value: bytes | None) -> str:
-    return (value or b"").decode("utf-8", "replace")
+    """A name that can go into a one-line message, whatever bytes the file has there."""
+    text = (value or b"")[:MAX_NAME_BYTES].decode("utf-8", "replace")
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _operator_name(model: tflite.Model, index: int) -> str:

@@ -142,7 +142,8 @@ def activation_range(output: g.Tensor, activation: str) -> tuple[int, int]:
 def conv_requant(graph: g.Graph, op: g.Conv2D | g.DepthwiseConv2D) -> ConvRequant:
     """Requantisation of CONV_2D and DEPTHWISE_CONV_2D: double rounding.
 
-    Raises UnsupportedError for a multiplier of 2**31 or more.
+    Raises UnsupportedError if an input exists whose sum, or left-shifted sum, leaves int32: the reference's
+    result would be undefined. Kernels may rely on it.
     """
     x, w, y = graph.tensors[op.inputs[0]], graph.tensors[op.inputs[1]], graph.tensors[op.outputs[0]]
     channels = y.shape[-1]
@@ -153,12 +154,14 @@ def conv_requant(graph: g.Graph, op: g.Conv2D | g.DepthwiseConv2D) -> ConvRequan
         product = np.float64(x.quant.scale[0]) * w.quant.scale.astype(np.float64)
     real = np.broadcast_to(product / np.float64(y.quant.scale[0]), channels)
     multiplier, shift = fx.quantize_multiplier(real)
-    if (shift > 31).any():
-        raise UnsupportedError("rescales by 2**31 or more")
     usual = np.int64(1) << np.maximum(30 - shift, 0)
     depthwise = isinstance(op, g.DepthwiseConv2D)
     rows = w.data.reshape(-1, channels).T if depthwise else w.data.reshape(channels, -1)
-    return _requant(graph, op, rows, multiplier, shift, "double", usual, real)
+    requant = _requant(graph, op, rows, multiplier, shift, "double", usual, real)
+    furthest = np.maximum(np.abs(requant.sum_low), np.abs(requant.sum_high)).astype(np.float64)
+    if (furthest * 2.0 ** np.maximum(shift, 0) > fx.INT32_MAX).any():
+        raise UnsupportedError("its sums overflow an int32")
+    return requant
 
 
 def fully_connected_real(graph: g.Graph, op: g.FullyConnected) -> np.ndarray:
@@ -267,11 +270,16 @@ def add_params(graph: g.Graph, op: g.Add) -> AddParams:
 
 
 def mean_params(graph: g.Graph, op: g.Mean) -> MeanParams:
-    """Parameters of MEAN: the rescale in/out with 1/count in it, as the reference folds it."""
+    """Parameters of MEAN: the rescale in/out with 1/count in it, as the reference folds it.
+
+    Raises UnsupportedError if a sum, left-shifted where the rescale asks for it, can leave int32.
+    """
     x, y = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
     count = int(np.prod([x.shape[axis] for axis in op.axes], dtype=np.int64))
     multiplier, shift = _in_to_out(x, y)
     extra = min(count.bit_length() - 1, 32, 31 + shift)
+    if (255 * count) << max(shift - extra, 0) > fx.INT32_MAX:
+        raise UnsupportedError("its sums overflow an int32")
     return MeanParams(
         multiplier=(multiplier << extra) // count,
         shift=shift - extra,

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from host.model import graph as g
 from host.model.tflite_import import import_tflite
 from host.model.tflite_write import write_tflite
+from host.oracle import fixedpoint, params
 from host.oracle.run import dequantize_output, quantize_input, run_graph
 from tests import nets
 from tests.litert import Reference
@@ -31,7 +32,7 @@ SAMPLES = {
 }
 
 operators = settings(
-    max_examples=int(os.environ.get("EX","60")),
+    max_examples=60,
     deadline=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -68,6 +69,70 @@ def test_operator(name: str, data: st.DataObject) -> None:
         compare(graph, values, reference)
         output = graph.outputs[0].tensor
         np.testing.assert_array_equal(run_graph(again, inputs)[output], values[output])
+
+
+def steps_network(kind: str, unsigned: bool, rng: np.random.Generator) -> g.Graph:
+    """Zero weights and one sum a channel, in its bias: each at, or next to, a step of the requantisation.
+
+    Random sums all but never tell one rounding, or one way of multiplying scales, from another.
+    """
+    scale_in, scale_w = rng.uniform(0.001, 0.1, 2).astype(np.float32)
+    scale_out = np.float32(float(scale_in) * float(scale_w) / 2.0 ** rng.uniform(-20, -8))
+    real = float(scale_in) * float(scale_w) / float(scale_out)
+    steps = np.floor((np.arange(-128, 128) - 0.5) / real).astype(np.int64)
+    # Double rounding moves a step by up to half a unit of 2**shift; single rounding by one sum.
+    reach = int(0.5 / real * 2.0**-6)
+    sums = np.concatenate([steps + d for d in (-1, 0, 1, 2, -reach, reach)]).astype(np.int32)
+    n, depthwise = len(sums), kind == "depthwise"
+    shape = {"conv2d": (n, 1, 1, 1), "depthwise": (1, 1, 1, n), "fully_connected": (n, 1)}[kind]
+    edge = (1,) * (1 if kind == "fully_connected" else 3)
+
+    def scale(value: np.float32) -> g.Quant:
+        return g.Quant(np.array([value], np.float32), 0)
+
+    int8, int32 = np.dtype("int8"), np.dtype("int32")
+    tensors = [
+        g.Tensor("x", (*edge, 1), int8, scale(scale_in), None, unsigned),
+        g.Tensor("w", shape, int8, scale(scale_w), np.zeros(shape, np.int8), unsigned),
+        g.Tensor("b", (n,), int32, scale(scale_in * scale_w), sums),
+        g.Tensor("y", (*edge, n), int8, scale(scale_out), None, unsigned),
+    ]
+    if kind == "fully_connected":
+        op = g.FullyConnected((0, 1, 2), (3,), 0)
+    else:
+        op = (
+            g.DepthwiseConv2D((0, 1, 2), (3,), 0, multiplier=n) if depthwise else g.Conv2D((0, 1, 2), (3,), 0)
+        )
+    dtype = np.dtype("uint8") if unsigned else int8
+    return g.Graph(kind, tensors, [op], [g.Border(0, "x", dtype)], [g.Border(3, "y", dtype)])
+
+
+@pytest.mark.parametrize("unsigned", [False, True])
+@pytest.mark.parametrize("kind", ["conv2d", "depthwise", "fully_connected"])
+@settings(operators, max_examples=15)
+@given(seed=nets.seeds)
+def test_requantisation_steps(kind: str, unsigned: bool, seed: int) -> None:
+    graph = steps_network(kind, unsigned, np.random.default_rng(seed))
+    reference = Reference(write_tflite(graph))
+    x = np.zeros(graph.tensors[0].shape, np.int8)
+    reference.run(nets.file_inputs(graph, [x]))
+    compare(graph, run_graph(graph, [x]), reference)
+
+
+@operators
+@given(data=st.data())
+def test_integers_of_fully_connected(data: st.DataObject) -> None:
+    """What a device computes, against the oracle, whose fully connected layer is float64."""
+    graph = data.draw(nets.fully_connected_graphs(), label="graph")
+    (x,) = data.draw(nets.inputs_for(graph), label="inputs")
+    op = graph.ops[0]
+    r = params.fully_connected_requant(graph, op)
+    weights = graph.tensors[op.inputs[1]].data.astype(np.int64) - r.weights_zero
+    sums = (x.reshape(-1, weights.shape[1]).astype(np.int64) - r.input_zero) @ weights.T + r.bias
+    assert np.all((sums >= r.sum_low) & (sums <= r.sum_high))
+    rescaled = fixedpoint.multiply_single(sums, r.multiplier.astype(np.int64), r.shift, r.nudge)
+    got = np.clip(rescaled + r.output_zero, r.clamp_min, r.clamp_max)
+    np.testing.assert_array_equal(got.ravel(), run_graph(graph, [x])[op.outputs[0]].ravel())
 
 
 def real_samples(name: str, graph: g.Graph) -> list[np.ndarray]:
