@@ -1,0 +1,46 @@
+#include "send.h"
+
+#include <stddef.h>
+
+#include "../port/port.h"
+
+#define FIRST_PROTOCOL_VERSION 1
+
+static void to_port(void *context, const uint8_t *bytes, uint32_t count) {
+    (void)context;
+    port_write(bytes, count);
+}
+
+static void send(const struct frame_header *header, const void *payload) {
+    static struct frame_encoder encoder;
+    frame_begin(&encoder, to_port, NULL, header);
+    frame_append(&encoder, payload, header->length);
+    frame_end(&encoder);
+}
+
+void send_frame(enum frame_kind kind, uint32_t command, enum status status, uint16_t sequence, const void *payload,
+                uint32_t length) {
+    const struct frame_header header = {
+        .version = PROTOCOL_VERSION,
+        .kind = (uint8_t)kind,
+        .command = (uint8_t)command,
+        .status = (uint8_t)status,
+        .sequence = sequence,
+        .length = (uint16_t)length,
+    };
+    send(&header, payload);
+}
+
+void send_bad_version(uint32_t command, uint16_t sequence) {
+    /* PROTOCOL.md: the device's version is in the first two bytes, which are the low half of `field` */
+    const struct plan_error error = {.field = PROTOCOL_VERSION};
+    const struct frame_header header = {
+        .version = FIRST_PROTOCOL_VERSION,
+        .kind = FRAME_RESPONSE,
+        .command = (uint8_t)command,
+        .status = STATUS_BAD_VERSION,
+        .sequence = sequence,
+        .length = sizeof error,
+    };
+    send(&header, &error);
+}

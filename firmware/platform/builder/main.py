@@ -1,0 +1,67 @@
+"""SCons script that PlatformIO runs: compiles and links the firmware of $BOARD."""
+
+import os
+import sys
+from pathlib import Path
+
+from SCons.Script import AlwaysBuild, Default, DefaultEnvironment
+
+env = DefaultEnvironment()
+platform = env.PioPlatform()
+sys.path.insert(0, os.path.join(platform.get_dir(), "builder"))
+import generate  # noqa: E402
+
+board = env.BoardConfig()
+facts = board.get("tinyconv")
+root = Path(env.subst("$PROJECT_DIR"))
+generated = Path(env.subst("$BUILD_DIR")) / "generated"
+cpu_flags = generate.CPU_FLAGS[facts["core"]]
+extra_flags = " ".join(env.get("BUILD_FLAGS", []))
+
+generate.write_if_changed(generated / "board_config.h", generate.config_header(facts))
+generate.write_if_changed(generated / "board.ld", generate.linker_script(facts))
+digest = generate.build_hash(root, board.id, facts, extra_flags)
+generate.write_if_changed(
+    generated / "build_generated.h", generate.build_header(board.id, generate.flags_text(facts), digest)
+)
+
+env.Replace(
+    CC="arm-none-eabi-gcc",
+    CXX="arm-none-eabi-g++",
+    AS="arm-none-eabi-as",
+    AR="arm-none-eabi-gcc-ar",
+    RANLIB="arm-none-eabi-gcc-ranlib",
+    LINK="arm-none-eabi-gcc",
+    OBJCOPY="arm-none-eabi-objcopy",
+    SIZETOOL="arm-none-eabi-size",
+    SIZEPRINTCMD="$SIZETOOL -B $SOURCES",
+    SIZEPROGREGEXP=r"^(?:\.text|\.data|\.ARM\.exidx)\s+(\d+).*",
+    SIZEDATAREGEXP=r"^(?:\.data|\.bss|\.noinit|\.stack)\s+(\d+).*",
+    SIZECHECKCMD="$SIZETOOL -A -d $SOURCES",
+    PROGNAME="firmware",
+    PROGSUFFIX=".elf",
+    LDSCRIPT_PATH=str(generated / "board.ld"),
+)
+env.Append(
+    ASFLAGS=cpu_flags,
+    ASPPFLAGS=["-x", "assembler-with-cpp"],
+    CFLAGS=["-std=gnu11"],
+    CCFLAGS=cpu_flags + generate.COMPILE_FLAGS + generate.WARNING_FLAGS,
+    CPPPATH=[
+        str(generated),
+        str(root / "firmware" / "port" / "common"),
+        str(root / "firmware" / "port" / facts["family"]),
+    ],
+    LINKFLAGS=[*cpu_flags, "-O2", *generate.LINK_FLAGS, f"-Wl,-Map={env.subst('$BUILD_DIR')}/firmware.map"],
+    SRC_FILTER=["-<*>"] + [f"+<{folder}/>" for folder in generate.source_folders(facts)],
+)
+
+elf = env.BuildProgram()
+binary = env.Command(
+    "$BUILD_DIR/firmware.bin",
+    elf,
+    env.VerboseAction("$OBJCOPY -O binary $SOURCES $TARGET", "Building $TARGET"),
+)
+size = env.Alias("size", elf, env.VerboseAction("$SIZEPRINTCMD", "Size of $SOURCE"))
+AlwaysBuild(size)
+Default([binary, size])

@@ -1,0 +1,42 @@
+/* Received bytes between the interrupt that puts and the program that takes. One of each, so it needs no lock: each index has
+ * one writer. Indices run on modulo 2^32; the size is a power of two. */
+#ifndef TINYCONV_RING_H
+#define TINYCONV_RING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../port.h"
+
+_Static_assert((PORT_RX_RING_BYTES & (PORT_RX_RING_BYTES - 1)) == 0, "indices are masked");
+
+struct ring {
+    volatile uint32_t put;
+    volatile uint32_t taken;
+    uint8_t bytes[PORT_RX_RING_BYTES];
+};
+
+static inline bool ring_empty(const struct ring *ring) {
+    return ring->put == ring->taken;
+}
+
+/* Drops the byte if the ring is full: the frame's checksum will tell. */
+static inline void ring_put(struct ring *ring, uint8_t byte) {
+    const uint32_t put = ring->put;
+    if (put - ring->taken == PORT_RX_RING_BYTES) return;
+    ring->bytes[put % PORT_RX_RING_BYTES] = byte;
+    __asm volatile("" ::: "memory"); /* the byte before the index */
+    ring->put = put + 1;
+}
+
+static inline uint32_t ring_take(struct ring *ring, uint8_t *bytes, uint32_t capacity) {
+    const uint32_t taken = ring->taken;
+    const uint32_t there = ring->put - taken;
+    const uint32_t count = there < capacity ? there : capacity;
+    for (uint32_t i = 0; i < count; i++) bytes[i] = ring->bytes[(taken + i) % PORT_RX_RING_BYTES];
+    __asm volatile("" ::: "memory");
+    ring->taken = taken + count;
+    return count;
+}
+
+#endif

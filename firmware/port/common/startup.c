@@ -1,0 +1,125 @@
+/* From reset to main(), the vector table, and the faults. Nothing in here belongs to a vendor.
+ *
+ * The linker script puts the stack at the very beginning of RAM, so that a stack that grows too far leaves RAM and faults
+ * instead of overwriting data. The fault handler therefore starts on a stack of its own: the whole one, from the top.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../port.h"
+#include "cortexm.h"
+#include "family.h" /* PORT_UART_IRQ */
+#include "startup.h"
+
+extern uint32_t __stack_start[], __stack_end[];
+extern uint32_t __data_load[], __data_start[], __data_end[];
+extern uint32_t __bss_start[], __bss_end[];
+extern uint8_t __pool_start[], __pool_end[];
+
+#define FAULT_MAGIC 0x46415554u
+
+struct fault_record {
+    uint32_t magic;
+    struct port_fault fault;
+    uint32_t check; /* of all of the above */
+};
+
+/* Not cleared at start-up: what a fault leaves here survives the reset. */
+static struct fault_record kept_fault __attribute__((section(".noinit")));
+static struct port_fault last_fault;
+
+int main(void);
+void reset_handler(void);
+void fault_handler(void);
+void record_fault(const uint32_t *frame);
+
+static uint32_t fault_check(const struct fault_record *record) {
+    const struct port_fault *f = &record->fault;
+    return ~(record->magic ^ f->kind ^ f->pc ^ f->lr ^ f->cfsr);
+}
+
+void reset_handler(void) {
+    SCB_CPACR |= CPACR_CP10_CP11_FULL;
+    DSB();
+    ISB();
+    for (uint32_t *to = __data_start, *from = __data_load; to < __data_end;) *to++ = *from++;
+    for (uint32_t *to = __bss_start; to < __bss_end;) *to++ = 0;
+    if (kept_fault.magic == FAULT_MAGIC && kept_fault.check == fault_check(&kept_fault)) last_fault = kept_fault.fault;
+    kept_fault.magic = 0;
+    SCB_CCR |= CCR_DIV_0_TRP;
+    main();
+    port_reset();
+}
+
+/* The exception frame is where SP points; the handler goes on with a fresh stack, since the old one may be the trouble. */
+__attribute__((naked)) void fault_handler(void) {
+    __asm volatile(
+        "mov r0, sp\n"
+        "ldr r1, =__stack_end\n"
+        "mov sp, r1\n"
+        "b record_fault\n");
+}
+
+__attribute__((used)) void record_fault(const uint32_t *frame) {
+    uint32_t kind;
+    __asm volatile("mrs %0, ipsr" : "=r"(kind));
+    /* frame: r0-r3, r12, lr, pc, xpsr. A stack that overflowed has none. */
+    const bool readable = frame >= __stack_start && frame + 8 <= __stack_end;
+    kept_fault.fault = (struct port_fault){
+        .kind = kind,
+        .pc = readable ? frame[6] : 0,
+        .lr = readable ? frame[5] : 0,
+        .cfsr = SCB_CFSR,
+    };
+    kept_fault.magic = FAULT_MAGIC;
+    kept_fault.check = fault_check(&kept_fault);
+    port_reset();
+}
+
+struct port_fault port_last_fault(void) {
+    return last_fault;
+}
+
+void port_reset(void) {
+    port_flush();
+    DSB();
+    SCB_AIRCR = AIRCR_VECTKEY | AIRCR_SYSRESETREQ;
+    DSB();
+    for (;;) {
+    }
+}
+
+uint8_t *port_pool(uint32_t *bytes) {
+    *bytes = (uint32_t)(__pool_end - __pool_start);
+    return __pool_start;
+}
+
+const uint8_t *port_flash_plan(uint32_t *bytes) {
+    *bytes = BOARD_PLAN_BYTES;
+    return (const uint8_t *)BOARD_PLAN_ADDRESS;
+}
+
+typedef void vector(void);
+
+/* Only one interrupt is ever enabled, so the table ends with it. */
+__attribute__((section(".vectors"), used)) static vector *const vectors[16 + PORT_UART_IRQ + 1] = {
+    (vector *)__stack_end,
+    reset_handler,
+    fault_handler, /* NMI */
+    fault_handler, /* HardFault */
+    fault_handler, /* MemManage */
+    fault_handler, /* BusFault */
+    fault_handler, /* UsageFault */
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    fault_handler, /* SVCall */
+    fault_handler, /* DebugMonitor */
+    NULL,
+    fault_handler, /* PendSV */
+    fault_handler, /* SysTick */
+    [16 ... 16 + PORT_UART_IRQ - 1] = fault_handler,
+    [16 + PORT_UART_IRQ] = uart_irq_handler,
+};

@@ -1,0 +1,11 @@
+/* What start-up code and the families' ports need from each other. */
+#ifndef TINYCONV_STARTUP_H
+#define TINYCONV_STARTUP_H
+
+/* The serial port's interrupt, number PORT_UART_IRQ of the family's family.h. */
+void uart_irq_handler(void);
+
+/* Waits, but not for long, until everything written has left the serial port. Does nothing before port_init(). */
+void port_flush(void);
+
+#endif

@@ -1,0 +1,68 @@
+/* QEMU's mps2-an500. Only an emulator is meant: on the FPGA board the counter would be wrong. */
+#include "../port.h"
+
+#include "family.h"
+#include "ring.h"
+#include "startup.h"
+
+/* The timer runs at 25 MHz of virtual time, one tick every 40 ns; with an icount shift of 6 an instruction takes 64 ns, that is 8/5
+ * ticks. So every instruction has a tick of its own and the number of instructions follows exactly. */
+_Static_assert(BOARD_EMULATED && BOARD_ICOUNT_SHIFT == 6, "port_counter() is made for icount_shift 6");
+
+static struct ring received;
+static uint64_t ticks;
+static uint32_t last_value = UINT32_MAX;
+
+void port_init(void) {
+    TIMER0->RELOAD = UINT32_MAX;
+    TIMER0->VALUE = UINT32_MAX;
+    TIMER0->CTRL = TIMER_CTRL_ENABLE;
+    PORT_UART->BAUDDIV = (PERIPHERAL_HZ + BOARD_UART_BAUD / 2) / BOARD_UART_BAUD;
+    PORT_UART->CTRL = UART_CTRL_TX_ENABLE | UART_CTRL_RX_ENABLE | UART_CTRL_RX_INTERRUPT;
+    nvic_enable(PORT_UART_IRQ);
+}
+
+struct port_info port_info(void) {
+    return (struct port_info){
+        .clock_hz = BOARD_CLOCK_HZ,
+        .clock_source = CLOCK_EMULATED,
+        .counter_kind = COUNTER_INSTRUCTIONS,
+        .flags = PORT_EMULATED,
+        .core = BOARD_CORE,
+    };
+}
+
+void uart_irq_handler(void) {
+    ring_put(&received, (uint8_t)PORT_UART->DATA);
+    PORT_UART->INTSTATUS = UART_INT_RX;
+}
+
+uint32_t port_read(uint8_t *bytes, uint32_t capacity) {
+    return ring_take(&received, bytes, capacity);
+}
+
+void port_write(const uint8_t *bytes, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        while (PORT_UART->STATE & UART_STATE_TX_FULL) {
+        }
+        PORT_UART->DATA = bytes[i];
+    }
+}
+
+void port_flush(void) {
+    for (uint32_t i = 0; i < 100000u && (PORT_UART->STATE & UART_STATE_TX_FULL); i++) {
+    }
+}
+
+void port_wait(void) {
+    IRQ_DISABLE();
+    if (ring_empty(&received)) WFI();
+    IRQ_ENABLE();
+}
+
+uint32_t port_counter(void) {
+    const uint32_t value = TIMER0->VALUE; /* counts down, modulo 2^32 */
+    ticks += last_value - value;
+    last_value = value;
+    return (uint32_t)(ticks * 5 / 8);
+}
