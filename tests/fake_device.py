@@ -44,7 +44,7 @@ def cobs_decode(data: bytes) -> bytes | None:
 
 def make_plan(input_bytes: int, output_bytes: int, filler: bytes = b"", arena_bytes: int = 0) -> bytes:
     """A plan as far as the fake looks at it: tensor 0 is the input, tensor 1 the output, one step."""
-    tensors = b"".join(struct.pack("<II4IiI", 0, n, 1, 1, 1, n, 0, 0) for n in (input_bytes, output_bytes))
+    tensors = b"".join(struct.pack("<II4II", 0, n, 1, 1, 1, n, 0) for n in (input_bytes, output_bytes))
     filler += bytes(-len(filler) % 4)
     io = struct.pack("<HH", 0, 1)
     total = HEADER_BYTES + len(tensors) + len(io) + len(filler)
@@ -291,7 +291,7 @@ class FakeDevice:
         if len(plan) + arena > self.pool_bytes:
             return 9, (18, 0, arena, self.pool_bytes - len(plan))
         self._current = plan
-        self._sizes = [struct.unpack_from("<I", plan, HEADER_BYTES + 32 * i + 4)[0] for i in range(tensors)]
+        self._sizes = [struct.unpack_from("<I", plan, HEADER_BYTES + 28 * i + 4)[0] for i in range(tensors)]
         self._input, self._written, self._output, self._ready = bytearray(self._sizes[0]), 0, None, True
         return struct.pack("<IIIHHI", crc, len(plan), arena, tensors, steps, 1)
 

@@ -118,7 +118,7 @@ def test_out_of_memory_says_both_numbers():
     client = connected(FakeDevice(pool_bytes=1000))
     with pytest.raises(DoesNotFitError, match=r"plan needs \d+ bytes, the board has 1000"):
         client.load_plan(make_plan(4, 4, bytes(2000)))
-    with pytest.raises(DoesNotFitError, match="arena needs 4000 bytes, the board has 868"):
+    with pytest.raises(DoesNotFitError, match="arena needs 4000 bytes, the board has 876"):
         client.load_plan(make_plan(4, 4, arena_bytes=4000))
     work_fits = make_plan(4, 4)
     assert client.load_plan(work_fits).total_bytes == len(work_fits)
