@@ -52,8 +52,8 @@ def quantize_input(graph: g.Graph, border: g.Border, array: np.ndarray) -> np.nd
     if np.isnan(array).any():
         raise InputError(f"input {border.name}: holds values that are not numbers")
     with np.errstate(over="ignore"):
-        steps = fx.round_half_away(array / np.float32(tensor.quant.scale[0]))
-    return np.clip(np.clip(steps, -1024, 1024) + tensor.quant.zero_point, -128, 127).astype(np.int8)
+        steps = fx.round_half_away(np.clip(array / np.float32(tensor.quant.scale[0]), -1024, 1024))
+    return np.clip(steps + tensor.quant.zero_point, -128, 127).astype(np.int8)
 
 
 def dequantize_output(graph: g.Graph, border: g.Border, array: np.ndarray) -> np.ndarray:

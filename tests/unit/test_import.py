@@ -22,9 +22,10 @@ from host.errors import (
 )
 from host.model import graph as g
 from host.model import tflite_write
-from host.model.tflite_import import IMPORTERS, import_tflite
+from host.model.tflite_import import import_tflite
+from host.model.tflite_operators import IMPORTERS
 from host.model.tflite_write import write_tflite
-from host.oracle.run import run_graph
+from host.oracle.run import quantize_input, run_graph
 from tests import nets
 
 SHARED = os.environ.get("TINYCONV_SHARED")
@@ -118,6 +119,48 @@ def test_name_comes_from_the_path(tmp_path: Path) -> None:
 def test_other_files(content: bytes) -> None:
     with pytest.raises(NotATfliteError):
         import_tflite(content)
+
+
+@pytest.mark.parametrize(("fill", "exact"), [(3, True), (0, False)])
+def test_padv2(fill: int, exact: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PADV2 with the zero point is PAD; the writer never makes one."""
+    shape = (1, 4, 4, 2)
+    tensors = [g.Tensor(n, s, INT8, quant(0.5, 3)) for n, s in (("x", (1, 2, 2, 2)), ("y", shape))]
+    op = g.Pad((0,), (1,), 0, ((0, 0), (1, 1), (2, 0), (0, 0)))
+    graph = g.Graph("pad", tensors, [op], [g.Border(0, "x", INT8)], [g.Border(1, "y", INT8)])
+
+    def write_padv2(file: tflite_write._File, graph: g.Graph, op: g.Pad) -> None:
+        value = tflite_write._FileTensor("v", (1,), INT8, np.array([0.5]), 3, 0, np.array([fill], np.int8))
+        operands = (0, file.constant("paddings", np.array(op.pads)), file.add(value))
+        file.ops.append(tflite_write._FileOp("PADV2", operands, op.outputs, "PadV2Options"))
+
+    monkeypatch.setitem(tflite_write._VERSIONS, "PADV2", 2)
+    monkeypatch.setitem(tflite_write._WRITERS, "PAD", write_padv2)
+    if exact:
+        assert import_tflite(write_tflite(graph)).ops == [op]
+    else:
+        refused(graph, "pad value", "PADV2 (operator 0)")
+
+
+def test_infinite_and_absent_numbers() -> None:
+    graph = small_network()
+    border = g.Border(0, "x", np.dtype("float32"))
+    x = np.full((1, 6, 6, 2), np.inf, np.float32)
+    assert np.all(quantize_input(graph, border, x) == 127)
+    assert np.all(quantize_input(graph, border, -x) == -128)
+    with pytest.raises(InputError, match="not numbers"):
+        quantize_input(graph, border, np.full_like(x, np.nan))
+
+
+@pytest.mark.parametrize("x", [np.zeros((1, 6, 6, 2), np.uint8), np.zeros((6, 6, 2), np.int8)])
+def test_inputs_of_another_kind(x: np.ndarray) -> None:
+    graph = small_network()
+    with pytest.raises(InputError, match="input x: needs int8"):
+        run_graph(graph, [x])
+    with pytest.raises(InputError, match="input x: needs int8"):
+        quantize_input(graph, graph.inputs[0], x)
+    with pytest.raises(InputError, match="1 inputs, 0 were given"):
+        run_graph(graph, [])
 
 
 def test_unknown_operator(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,7 @@ SAMPLES = {
 }
 
 operators = settings(
-    max_examples=60,
+    max_examples=150,
     deadline=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -133,6 +133,28 @@ def test_integers_of_fully_connected(data: st.DataObject) -> None:
     rescaled = fixedpoint.multiply_single(sums, r.multiplier.astype(np.int64), r.shift, r.nudge)
     got = np.clip(rescaled + r.output_zero, r.clamp_min, r.clamp_max)
     np.testing.assert_array_equal(got.ravel(), run_graph(graph, [x])[op.outputs[0]].ravel())
+
+
+@operators
+@given(
+    scale=st.floats(2.0**-12, 16, width=32), zero=nets.zero_points, unsigned=st.booleans(), seed=nets.seeds
+)
+def test_float_borders(scale: float, zero: int, unsigned: bool, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    quant = g.Quant(np.array([scale], np.float32), zero)
+    int8, float32 = np.dtype("int8"), np.dtype("float32")
+    tensors = [g.Tensor(n, s, int8, quant, None, unsigned) for n, s in (("x", (1, 800)), ("y", (800, 1)))]
+    borders = [g.Border(0, "in", float32)], [g.Border(1, "out", float32)]
+    graph = g.Graph("borders", tensors, [g.Reshape((0,), (1,), 0)], *borders)
+    halves = np.arange(-200, 200) / 2
+    steps = np.concatenate([rng.uniform(-300, 300, 400), halves])[None]
+    # Beyond 2**31 steps LiteRT's cast is undefined; `quantize_input` saturates there.
+    values = (steps * scale).astype(np.float32)
+    reference = Reference(write_tflite(graph))
+    (out,) = reference.run([values])
+    q = quantize_input(graph, graph.inputs[0], values)
+    np.testing.assert_array_equal(q, reference.tensor(0))
+    np.testing.assert_array_equal(dequantize_output(graph, graph.outputs[0], q.reshape(800, 1)), out)
 
 
 def real_samples(name: str, graph: g.Graph) -> list[np.ndarray]:
