@@ -1,0 +1,295 @@
+# ruff: noqa: C408
+"""Hypothesis strategies of raw kernel calls: parameters, blobs and tensors, without a graph behind them.
+
+They reach what no quantised network has: multipliers that are not normalised, sums that wrap, weights of -128
+with a zero point, clamps of one value. Sizes are small. `SHAPES` steers towards what a kernel name promises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from hypothesis import strategies as st
+
+from host import defs, native
+
+ROUND_DOUBLE, ROUND_SINGLE = 0, 1
+INT32_MAX = 2**31 - 1
+
+_int8 = st.one_of(st.integers(-128, 127), st.sampled_from([-128, 0, 127]))
+_channels = st.one_of(st.integers(1, 9), st.sampled_from([4, 8, 12, 16, 17, 20]))
+_multipliers = st.one_of(
+    st.integers(1 << 30, INT32_MAX), st.integers(0, INT32_MAX), st.sampled_from([0, 1, 1 << 30, INT32_MAX])
+)
+_kinds = st.sampled_from(["uniform", "uniform", "uniform", "extremes", "lowest", "highest", "ramp"])
+
+
+@dataclass(frozen=True)
+class Case:
+    """One kernel call. `seed` and `kind` made the tensors and blobs."""
+
+    op: str
+    params: dict[str, int]
+    seed: int
+    kind: str
+
+    @property
+    def packed(self) -> bytes:
+        return defs.operators()[self.op].pack(**self.params)
+
+
+def int8_data(rng: np.random.Generator, count: int, kind: str) -> bytes:
+    """Tensor or weights of one kind."""
+    if kind == "extremes":
+        data = rng.choice(np.array([-128, 127], np.int8), count)
+    elif kind in ("lowest", "highest"):
+        data = np.full(count, -128 if kind == "lowest" else 127, np.int8)
+    elif kind == "ramp":
+        data = np.arange(count, dtype=np.int64).astype(np.int8)
+    else:
+        data = rng.integers(-128, 128, count).astype(np.int8)
+    return data.tobytes()
+
+
+def _records(rng: np.random.Generator, count: int, kind: str, layout: str) -> bytes:
+    """Channel records: mostly those of real networks, some at every limit."""
+    usual = rng.integers(0, 2, count, dtype=bool) | (kind == "ramp")
+    multiplier = np.where(usual, rng.integers(1 << 30, 1 << 31, count), rng.integers(0, 1 << 31, count))
+    limits = np.array([0, 1, 1 << 30, (1 << 30) - 1, INT32_MAX])
+    multiplier = np.where(rng.random(count) < 0.1, rng.choice(limits, count), multiplier)
+    shift = np.where(usual, rng.integers(-12, -1, count), rng.integers(-31, 31, count))
+    reach = 1 << int(rng.integers(0, 32))
+    bias = np.clip(rng.integers(-reach, reach, count), -(2**31), INT32_MAX)
+    columns = [bias, multiplier, shift]
+    if layout == "BMSN":
+        nudge = np.int64(1) << (30 - shift)
+        far = rng.random(count) < 0.2
+        nudge = np.where(far, rng.integers(-(1 << 62), 1 << 62, count), nudge)
+        columns += list(nudge.astype("<i8").view("<u4").reshape(-1, 2).T.astype(np.int64))
+    return np.stack(columns, axis=1).astype(np.uint32).tobytes()
+
+
+def _table(rng: np.random.Generator, kind: str) -> bytes:
+    """Softmax exponentials: falling ones, or any at all."""
+    falling = (2.0**31 - 1) * np.exp(-np.arange(256) * 2.0 ** float(rng.uniform(-10, 3)))
+    table = rng.integers(0, 1 << 31, 256) if kind == "extremes" else falling.astype(np.int64)
+    table[0] = INT32_MAX
+    return table.astype("<i4").tobytes()
+
+
+def blobs(case: Case, kernel: defs.KernelDef) -> tuple[bytes, bytes]:
+    """(weights, channels) of the case in the kernel's layouts; equal layouts get equal content."""
+    rng = np.random.default_rng((case.seed, 1))
+    packed = case.packed
+    size = native.weights_bytes(kernel.name, packed)
+    if kernel.weights == "U16":
+        p = case.params
+        rows, columns = rng.integers(0, p["in_h"], p["out_h"]), rng.integers(0, p["in_w"], p["out_w"])
+        weights = np.concatenate([rows, columns]).astype("<u2").tobytes()
+    elif kernel.weights == "SOFTMAX_TABLE":
+        weights = _table(rng, case.kind)
+    else:
+        weights = int8_data(rng, size, case.kind)
+    rng = np.random.default_rng((case.seed, 2))
+    words = {"NONE": 0, "BMS": 3, "BMSN": 5}[kernel.channels]
+    channels = b""
+    if words:
+        count = native.channels_bytes(kernel.name, packed) // (4 * words)
+        channels = _records(rng, count, case.kind, kernel.channels)
+    return weights, channels
+
+
+def tensors(case: Case) -> tuple[bytes, bytes, int]:
+    """(input 0, input 1, output bytes) of the case."""
+    rng = np.random.default_rng((case.seed, 3))
+    in0, in1, out = native.tensor_elems(case.op, case.packed)
+    return int8_data(rng, in0, case.kind), int8_data(rng, in1, case.kind), out
+
+
+def _weights_zero(tokens: tuple[str, ...]) -> st.SearchStrategy[int]:
+    """0 for fast kernels: they support nothing else."""
+    return st.one_of(st.just(0), _int8) if "ref" in tokens else st.just(0)
+
+
+def _case(op: str, params: st.SearchStrategy[dict[str, int]]) -> st.SearchStrategy[Case]:
+    return st.builds(Case, st.just(op), params, st.integers(0, 2**32 - 1), _kinds)
+
+
+@st.composite
+def _clamps(draw: st.DrawFn) -> dict[str, int]:
+    low, high = sorted((draw(_int8), draw(_int8)))
+    full = draw(st.booleans())
+    return dict(clamp_min=-128 if full else low, clamp_max=127 if full else high)
+
+
+@st.composite
+def _axis(draw: st.DrawFn, *, pool: bool, shape: str) -> dict[str, int]:
+    """in, out, kernel, stride, dilation, pad of one direction; suffix-free names."""
+    size = draw(st.integers(1, 9))
+    if shape == "1x1":
+        return dict(size=size, out=size, kernel=1, stride=1, dilation=1, pad=0)
+    if shape == "3x3":
+        stride = draw(st.integers(1, 2))
+        pad = draw(st.integers(0, 1))
+        reach = size + pad + draw(st.integers(0, 1)) - 3
+        return dict(size=size, out=max(reach // stride + 1, 1), kernel=3, stride=stride, dilation=1, pad=pad)
+    kernel = draw(st.integers(1, 5))
+    stride = draw(st.integers(1, 4))
+    dilation = 1 if pool else draw(st.sampled_from([1, 1, 2, 3]))
+    pad = draw(st.integers(0, kernel - 1 if pool else (kernel - 1) * dilation + 2))
+    if shape == "same":
+        return dict(size=size, out=size, kernel=kernel, stride=1, dilation=dilation, pad=pad)
+    beyond = 0 if pool else draw(st.integers(0, 6))
+    out = draw(st.integers(1, (size + pad + beyond - 1) // stride + 1))
+    return dict(size=size, out=out, kernel=kernel, stride=stride, dilation=dilation, pad=pad)
+
+
+# Token of a kernel's name: window shapes to draw. Others draw from all.
+SHAPES = {"pointwise": ["1x1"], "same": ["same"], "ref": ["any", "any", "same", "1x1", "3x3"]}
+
+
+@st.composite
+def _window(draw: st.DrawFn, *, pool: bool = False, tokens: tuple[str, ...] = ("ref",)) -> dict[str, int]:
+    known = [SHAPES[t] for t in tokens if t in SHAPES] or [SHAPES["ref"]]
+    shapes = ["any", "any", "same"] if pool else known[0]
+    shape = draw(st.sampled_from(shapes))
+    v, h = draw(_axis(pool=pool, shape=shape)), draw(_axis(pool=pool, shape=shape))
+    if shape == "same" and pool:
+        v["pad"], h["pad"] = (min(a["pad"], a["kernel"] - 1) for a in (v, h))
+    values = dict(
+        in_h=v["size"], in_w=h["size"], out_h=v["out"], out_w=h["out"],
+        kernel_h=v["kernel"], kernel_w=h["kernel"], stride_h=v["stride"], stride_w=h["stride"],
+        pad_top=v["pad"], pad_left=h["pad"],
+    )  # fmt: skip
+    return values if pool else values | dict(dilation_h=v["dilation"], dilation_w=h["dilation"])
+
+
+@st.composite
+def _conv2d(draw: st.DrawFn, tokens: tuple[str, ...]) -> dict[str, int]:
+    return (
+        draw(_window(tokens=tokens))
+        | draw(_clamps())
+        | dict(
+            in_c=draw(_channels),
+            out_c=draw(_channels),
+            input_zero=draw(_int8),
+            weights_zero=draw(_weights_zero(tokens)),
+            output_zero=draw(_int8),
+            rounding=draw(st.sampled_from([0, 0, 1])),
+        )
+    )
+
+
+@st.composite
+def _depthwise(draw: st.DrawFn, tokens: tuple[str, ...]) -> dict[str, int]:
+    values = draw(_conv2d(tokens))
+    values["depth_multiplier"] = draw(st.sampled_from([1, 1, 2, 3])) if "ref" in tokens else 1
+    return values | dict(out_c=values["in_c"] * values["depth_multiplier"])
+
+
+@st.composite
+def _fully_connected(draw: st.DrawFn, tokens: tuple[str, ...]) -> dict[str, int]:
+    return draw(_clamps()) | dict(
+        rows=draw(st.integers(1, 3)), in_c=draw(st.integers(1, 70)), out_c=draw(_channels),
+        weights_zero=draw(_weights_zero(tokens)), output_zero=draw(_int8), rounding=ROUND_SINGLE,
+    )  # fmt: skip
+
+
+@st.composite
+def _add(draw: st.DrawFn) -> dict[str, int]:
+    values = draw(_clamps()) | dict(
+        elems=draw(st.integers(1, 40)), left_shift=draw(st.sampled_from([20, 20, 0, 7]))
+    )
+    for name in ("input0", "input1", "output"):
+        values |= {f"{name}_zero": draw(_int8), f"{name}_multiplier": draw(_multipliers)}
+        lowest = -20 if draw(st.booleans()) else -31
+        values[f"{name}_shift"] = draw(st.integers(lowest, 0))
+    return values
+
+
+@st.composite
+def _pool(draw: st.DrawFn, average: bool) -> dict[str, int]:
+    values = draw(_window(pool=True)) | draw(_clamps()) | dict(in_c=draw(_channels))
+    if average:
+        values["half_up"] = draw(st.integers(0, 1))
+    for axis in ("h", "w"):  # the last window must begin inside the image
+        pad = values["pad_top" if axis == "h" else "pad_left"]
+        most = (values[f"in_{axis}"] + pad - 1) // values[f"stride_{axis}"] + 1
+        values[f"out_{axis}"] = min(values[f"out_{axis}"], most)
+    return values
+
+
+@st.composite
+def _mean(draw: st.DrawFn) -> dict[str, int]:
+    return dict(
+        outer=draw(st.integers(1, 3)), reduce=draw(st.integers(1, 50)), inner=draw(_channels),
+        input_zero=draw(_int8), multiplier=draw(_multipliers), shift=draw(st.integers(-31, 30)),
+        output_zero=draw(_int8), rounding=draw(st.integers(0, 1)),
+    )  # fmt: skip
+
+
+@st.composite
+def _pad(draw: st.DrawFn) -> dict[str, int]:
+    values = dict(value=draw(_int8))
+    for d in "nhwc":
+        size, before, after = draw(st.integers(1, 5)), draw(st.integers(0, 3)), draw(st.integers(0, 3))
+        values |= {f"in_{d}": size, f"before_{d}": before, f"out_{d}": size + before + after}
+    return values
+
+
+@st.composite
+def _transpose(draw: st.DrawFn) -> dict[str, int]:
+    perm = draw(st.permutations(range(4)))
+    values = {f"in_{d}": draw(st.integers(1, 6)) for d in range(4)}
+    return values | {f"perm_{d}": perm[d] for d in range(4)}
+
+
+@st.composite
+def _copy_slice(draw: st.DrawFn) -> dict[str, int]:
+    inner, before, after = draw(st.integers(1, 9)), draw(st.integers(0, 9)), draw(st.integers(0, 9))
+    return dict(
+        outer=draw(st.integers(1, 5)), in_inner=inner, out_offset=before, out_inner=before + inner + after
+    )
+
+
+@st.composite
+def _resize_nearest(draw: st.DrawFn) -> dict[str, int]:
+    return {n: draw(st.integers(1, 9)) for n in ("in_h", "in_w", "out_h", "out_w")} | dict(
+        in_c=draw(_channels)
+    )
+
+
+@st.composite
+def _requantize(draw: st.DrawFn) -> dict[str, int]:
+    return dict(
+        elems=draw(st.integers(1, 300)), input_zero=draw(_int8), multiplier=draw(_multipliers),
+        shift=draw(st.integers(-31, 30)), output_zero=draw(_int8), rounding=draw(st.integers(0, 1)),
+    )  # fmt: skip
+
+
+_softmax = st.fixed_dictionaries(
+    dict(rows=st.integers(1, 4), depth=st.one_of(st.integers(1, 40), st.integers(1, 4095)))
+)
+
+CASES: dict[str, Callable[[tuple[str, ...]], st.SearchStrategy[dict[str, int]]]] = {
+    "conv2d": _conv2d,
+    "depthwise": _depthwise,
+    "fully_connected": _fully_connected,
+    "add": lambda _: _add(),
+    "average_pool": lambda _: _pool(True),
+    "max_pool": lambda _: _pool(False),
+    "mean": lambda _: _mean(),
+    "softmax": lambda _: _softmax,
+    "pad": lambda _: _pad(),
+    "transpose": lambda _: _transpose(),
+    "copy_slice": lambda _: _copy_slice(),
+    "resize_nearest": lambda _: _resize_nearest(),
+    "requantize": lambda _: _requantize(),
+}
+
+
+def cases(op: str, kernel: str = "ref") -> st.SearchStrategy[Case]:
+    """Calls of an operator of params.def, most of which the kernel supports."""
+    return _case(op, CASES[op](tuple(kernel.split("_"))))

@@ -1,0 +1,109 @@
+/* Runs kernels under the sanitizers, with every buffer malloc'ed to its exact size. Started by tests/kernels/runner.py.
+ *
+ * Requests on standard input, answers on standard output, all words uint32 in the machine's order:
+ *   CHECK  op, params_bytes, params
+ *          -> valid, field; if valid: in0, in1, out elements, count, count * (kernel id, supports, scratch, weights,
+ *             channels), the last three 0 if it does not support them
+ *   RUN    kernel id, in_place (0, 1, or NOT_IN_PLACE), bytes of params, in0, in1, weights, channels, out; those six
+ *          -> whether the blobs are valid; if so: the output
+ * It ends with its input. A sanitizer's finding ends it with a report on standard error.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../firmware/kernels/kernel.h"
+
+enum { CHECK = 1, RUN = 2 };
+#define NOT_IN_PLACE 0xffffffffu
+
+static void read_exactly(void *to, size_t bytes) {
+    if (bytes && fread(to, 1, bytes, stdin) != bytes) exit(3);
+}
+
+static uint32_t read_word(void) {
+    uint32_t word;
+    read_exactly(&word, sizeof word);
+    return word;
+}
+
+static void write_word(uint32_t word) {
+    fwrite(&word, sizeof word, 1, stdout);
+}
+
+static void *read_buffer(uint32_t bytes) {
+    void *buffer = malloc(bytes);
+    read_exactly(buffer, bytes);
+    return buffer;
+}
+
+static void check(void) {
+    const uint32_t op = read_word();
+    void *params = read_buffer(read_word());
+    uint32_t field;
+    const bool valid = op_params_valid(op, params, &field);
+    write_word(valid);
+    write_word(field);
+    if (valid) {
+        uint32_t in0, in1, out, count = 0;
+        op_tensor_elems(op, params, &in0, &in1, &out);
+        write_word(in0);
+        write_word(in1);
+        write_word(out);
+        for (uint32_t i = 0; i < kernel_count; i++) count += kernel_table[i].op == op;
+        write_word(count);
+        for (uint32_t i = 0; i < kernel_count; i++) {
+            const struct kernel *kernel = &kernel_table[i];
+            if (kernel->op != op) continue;
+            const bool supports = kernel->supports(params);
+            write_word(kernel->id);
+            write_word(supports);
+            write_word(supports ? kernel->scratch_bytes(params) : 0);
+            write_word(supports ? kernel_weights_bytes(kernel, params) : 0);
+            write_word(supports ? kernel_channels_bytes(kernel, params) : 0);
+        }
+    }
+    free(params);
+}
+
+static void run(void) {
+    const struct kernel *kernel = kernel_find(read_word());
+    const uint32_t in_place = read_word();
+    uint32_t bytes[6];
+    void *buffers[6];
+    for (int i = 0; i < 6; i++) bytes[i] = read_word();
+    for (int i = 0; i < 6; i++) buffers[i] = read_buffer(bytes[i]);
+    const bool valid = kernel_data_valid(kernel, buffers[0], buffers[3], buffers[4]);
+    write_word(valid);
+    if (valid) {
+        const uint32_t scratch_bytes = kernel->scratch_bytes(buffers[0]);
+        void *scratch = malloc(scratch_bytes);
+        memset(scratch, 0xa5, scratch_bytes);
+        int8_t *out = in_place == NOT_IN_PLACE ? buffers[5] : buffers[1 + in_place];
+        const struct kernel_args args = {
+            .in0 = buffers[1],
+            .in1 = bytes[2] ? buffers[2] : NULL,
+            .out = out,
+            .params = buffers[0],
+            .weights = buffers[3],
+            .channels = buffers[4],
+            .scratch = scratch,
+        };
+        kernel->run(&args);
+        fwrite(out, 1, bytes[5], stdout);
+        free(scratch);
+    }
+    for (int i = 0; i < 6; i++) free(buffers[i]);
+}
+
+int main(void) {
+    uint32_t command;
+    while (fread(&command, sizeof command, 1, stdin) == 1) {
+        if (command == CHECK)
+            check();
+        else
+            run();
+        fflush(stdout);
+    }
+    return 0;
+}
