@@ -79,7 +79,9 @@ def get(name: str, progress: Callable[[int, int], None] | None = None) -> Path:
                 if progress:
                     progress(min(done, entry.bytes), entry.bytes)
         if _digest(partial) != entry.sha256:
-            raise DownloadError(f"{entry.source} is not the file that the catalogue promises: its SHA-256 differs")
+            raise DownloadError(
+                f"{entry.source} is not the file that the catalogue promises: its SHA-256 differs"
+            )
         partial.replace(target)
     except (urllib.error.URLError, OSError, ValueError) as error:
         reason = getattr(error, "reason", error)

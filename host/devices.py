@@ -48,13 +48,13 @@ def open_device(
             elf,
             machine=board.emulator.machine,
             icount_shift=board.emulator.icount_shift,
-            plan=_plan_file(board, plan) if plan is not None else None,
+            plan=plan_file(board, plan) if plan is not None else None,
             plan_address=board.plan_region.address,
         )
     )
 
 
-def _plan_file(board: Board, plan: bytes) -> Path:
+def plan_file(board: Board, plan: bytes) -> Path:
     """A file with the plan, named by its contents; a few are kept, since an emulator may still want to read one."""
     if len(plan) > board.plan_region.bytes:
         raise DoesNotFitError(

@@ -41,9 +41,10 @@ class Options:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The report, and the outputs in the file's own types."""
+    """The report, the inputs as int8 tensors, and the outputs in the file's own types."""
 
     result: RunResult
+    samples: inputs.Samples
     outputs: list[list[np.ndarray]]
 
 
@@ -75,7 +76,7 @@ def run(
             client, compiled, info, samples, runs=options.runs, check=options.check, progress=progress
         )
     result = _result(compiled, board, hello, samples, options, in_flash, measured)
-    return Outcome(result, measured.outputs)
+    return Outcome(result, samples, measured.outputs)
 
 
 def _samples(compiled: Compiled, options: Options, built_in: bool) -> inputs.Samples:

@@ -148,5 +148,7 @@ def _resize_batch(array: np.ndarray, shape: tuple[int, ...], name: str) -> np.nd
     height, width, depth = _image_size(shape)
     images = array[None] if array.ndim == 3 else array
     if images.ndim != 4 or images.shape[3] not in (1, 3):
-        raise InputError(f"{name}: shape {list(array.shape)} is no image or batch of images [N, h, w, 1 or 3]")
+        raise InputError(
+            f"{name}: shape {list(array.shape)} is no image or batch of images [N, h, w, 1 or 3]"
+        )
     return np.stack([_to_pixels(Image.fromarray(i.squeeze()), height, width, depth) for i in images])

@@ -30,7 +30,7 @@ def no_progress(stage: str, done: int, total: int) -> None:
 class Measurement:
     """What all inferences of a run gave, before it is put into a report.
 
-    `outputs[i]` are the dequantised output arrays of sample i, as the file's types have them; `int8_outputs` the raw ones.
+    `outputs[i]` are the output arrays of sample i in the file's own types; `int8_outputs` the raw ones.
     `totals` has one count an inference; `layer_totals` the sums over `counted` inferences.
     """
 
@@ -62,7 +62,9 @@ def load(client: Client, compiled: Compiled, in_flash: bool, progress: Progress 
             f"{hello.board} has {hello.flash_plan_bytes:,} for plans"
         )
     if needed > hello.pool_bytes:
-        parts = f"{compiled.net.arena_bytes:,} for the arena" + ("" if in_flash else f", {len(plan):,} for the plan")
+        parts = f"{compiled.net.arena_bytes:,} for the arena" + (
+            "" if in_flash else f", {len(plan):,} for the plan"
+        )
         raise DoesNotFitError(
             f"{compiled.net.name}: needs {needed:,} bytes of RAM ({parts}), {hello.board} has {hello.pool_bytes:,}"
         )
@@ -71,7 +73,8 @@ def load(client: Client, compiled: Compiled, in_flash: bool, progress: Progress 
     info = client.select_flash_plan()
     if info.crc32 != plan_crc(plan):
         raise FlashError(
-            f"the flash of {hello.board} holds another network", f"write this one with `host flash {compiled.net.name}`"
+            f"the flash of {hello.board} holds another network",
+            f"write this one with `host flash {compiled.net.name}`",
         )
     return info
 
@@ -111,7 +114,9 @@ def measure(
             if check == "output":
                 compare("output", border.tensor, array)
         result.int8_outputs.append(raw)
-        result.outputs.append([dequantize_output(graph, b, a) for a, b in zip(raw, graph.outputs, strict=True)])
+        result.outputs.append(
+            [dequantize_output(graph, b, a) for a, b in zip(raw, graph.outputs, strict=True)]
+        )
     progress("samples", len(samples.tensors), len(samples.tensors))
     return result
 
@@ -128,7 +133,7 @@ def layer_results(net: Network, result: Measurement) -> list[LayerResult]:
             inputs=[list(net.tensors[t].shape) for t in step.inputs],
             output=list(step.out_shape),
             macs=step.macs,
-            count=int(round(int(result.layer_totals[i]) / counted)),
+            count=round(int(result.layer_totals[i]) / counted),
         )
         for i, step in enumerate(net.steps)
     ]
@@ -139,7 +144,11 @@ def classes(graph: Graph, result: Measurement) -> list[int]:
     if len(graph.outputs) != 1:
         return []
     scores = graph.tensors[graph.outputs[0].tensor]
-    if scores.elems < 2 or scores.elems != scores.shape[-1] or scores.elems == graph.tensors[graph.inputs[0].tensor].elems:
+    if (
+        scores.elems < 2
+        or scores.elems != scores.shape[-1]
+        or scores.elems == graph.tensors[graph.inputs[0].tensor].elems
+    ):
         return []
     return [int(np.argmax(outputs[0])) for outputs in result.int8_outputs]
 
@@ -185,7 +194,14 @@ class _Comparison:
         if self.result.first_mismatch is None:
             at = tuple(int(i) for i in np.argwhere(different)[0])
             self.result.first_mismatch = Mismatch(
-                self.sample, layer, self.graph.tensors[tensor].name, at, int(got[at]), int(wanted[at]), count, got.size
+                self.sample,
+                layer,
+                self.graph.tensors[tensor].name,
+                at,
+                int(got[at]),
+                int(wanted[at]),
+                count,
+                got.size,
             )
 
 

@@ -13,7 +13,9 @@ FIELDS = ("field", "index", "needed", "available")
 
 
 class _Plan(ctypes.Structure):
-    _fields_ = tuple((n, ctypes.c_void_p) for n in ("base", "header", "tensors", "steps", "inputs", "outputs", "arena"))
+    _fields_ = tuple(
+        (n, ctypes.c_void_p) for n in ("base", "header", "tensors", "steps", "inputs", "outputs", "arena")
+    )
 
 
 class _Error(ctypes.Structure):
@@ -25,7 +27,13 @@ class Refused(Exception):
 
     def __init__(self, status: str, field: str, index: int, needed: int, available: int):
         super().__init__(f"{status} {field}[{index}] needs {needed}, has {available}")
-        self.status, self.field, self.index, self.needed, self.available = status, field, index, needed, available
+        self.status, self.field, self.index, self.needed, self.available = (
+            status,
+            field,
+            index,
+            needed,
+            available,
+        )
 
 
 class NativePlan:

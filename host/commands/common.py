@@ -22,7 +22,17 @@ DEFAULT_BOARD = "emu_stm32f405"
 board_option = click.option(
     "--board", "-b", default=DEFAULT_BOARD, show_default=True, help="Board id; `host boards` lists them."
 )
-json_option = click.option("--json", "json_file", metavar="FILE", help="Write the result as JSON; - is standard output.")
+json_option = click.option(
+    "--json", "json_file", metavar="FILE", help="Write the result as JSON; - is standard output."
+)
+
+
+PIPE_WIDTH = 160  # columns of tables that go to a file or a pipe
+
+
+def output() -> Console:
+    """Where results are printed; wide enough for every table if it is no terminal."""
+    return Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
 class Screen:
@@ -48,7 +58,12 @@ class Screen:
 def screen() -> Iterator[Screen]:
     """Shows progress until the end of the block, then leaves no trace of it."""
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         yield Screen(progress)
 
@@ -64,7 +79,8 @@ def network_path(name: str, show: Screen) -> Path:
     if name in catalogue.entries():
         return catalogue.get(name, lambda done, total: show(f"fetch {name}", done, total))
     raise ModelMissingError(
-        f"no file {name!r}, and no network of that name in the catalogue", "`host models list` shows the catalogue"
+        f"no file {name!r}, and no network of that name in the catalogue",
+        "`host models list` shows the catalogue",
     )
 
 

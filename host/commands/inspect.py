@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import click
-from rich.console import Console
 
-from host.commands.common import json_option, network_path, screen, write_json
+from host.commands.common import json_option, network_path, output, screen, write_json
 
 
 @click.command("inspect")
@@ -26,6 +25,6 @@ def command(network: str | None, json_file: str | None) -> None:
     if json_file:
         write_json(describe(compiled), json_file)
     if json_file != "-":
-        console = Console()
+        console = output()
         tables.print_network(console, compiled, len(compiled.plan))
         tables.print_timeline(console, compiled.net)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from host import catalogue
-from host.commands.common import json_option, screen, write_json
+from host.commands.common import json_option, output, screen, write_json
 
 
 @click.group("models")
@@ -31,11 +30,13 @@ def list_models(json_file: str | None) -> None:
     table.add_column("here")
     for entry, path in rows:
         table.add_row(entry.name, entry.title, entry.licence, f"{entry.bytes:,}", "yes" if path else "no")
-    console = Console()
+    console = output()
     console.print(table)
     console.print()
     for entry, _ in rows:
-        console.print(f"{entry.name}: {entry.source}\n  SHA-256 {entry.sha256}", highlight=False, soft_wrap=True)
+        console.print(
+            f"{entry.name}: {entry.source}\n  SHA-256 {entry.sha256}", highlight=False, soft_wrap=True
+        )
 
 
 @command.command("get")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import click
-from rich.console import Console
 from rich.table import Table
 
-from host.commands.common import json_option, write_json
+from host.commands.common import json_option, output, write_json
 
 
 @click.command("ports")
@@ -27,5 +26,7 @@ def command(json_file: str | None) -> None:
     for header in ("port", "description", "USB id", "serial number", "probe"):
         table.add_column(header)
     for port in ports:
-        table.add_row(port.device, port.description, port.vid_pid, port.serial, "ST-Link" if port.is_stlink else "")
-    Console().print(table)
+        table.add_row(
+            port.device, port.description, port.vid_pid, port.serial, "ST-Link" if port.is_stlink else ""
+        )
+    output().print(table)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 import numpy as np
-from rich.console import Console
 
 from host import runner
 from host.commands.common import Screen, board_option, json_option, network_path, screen, write_json
@@ -20,17 +19,39 @@ BUILT_IN = "digits"
 @click.argument("network", metavar="[NET]", required=False)
 @board_option
 @click.option("--port", "-p", help="Serial port or URL of the board; an emulated board needs none.")
-@click.option("--input", "-i", "source", metavar="FILE|random:SEED", help="Samples: .npy, .npz, .png, .jpg or random:SEED.")
+@click.option(
+    "--input",
+    "-i",
+    "source",
+    metavar="FILE|random:SEED",
+    help="Samples: .npy, .npz, .png, .jpg or random:SEED.",
+)
 @click.option("--resize", is_flag=True, help="Resize arrays of images to the network's input.")
 @click.option("--runs", type=click.IntRange(1), default=1, show_default=True, help="Inferences per sample.")
 @click.option(
     "--check", type=click.Choice(runner.CHECKS), default="output", show_default=True,
     help="Compare the outputs, or every layer's tensor, with the oracle.",
 )  # fmt: skip
-@click.option("--place", type=click.Choice(("auto", "ram", "flash")), default="auto", show_default=True, help="Where the plan lies on the device.")
-@click.option("--kernels", type=click.Choice(KERNEL_SETS), default="all", show_default=True, help="Kernels to choose from; ref: only the plain ones.")
+@click.option(
+    "--place",
+    type=click.Choice(("auto", "ram", "flash")),
+    default="auto",
+    show_default=True,
+    help="Where the plan lies on the device.",
+)
+@click.option(
+    "--kernels",
+    type=click.Choice(KERNEL_SETS),
+    default="all",
+    show_default=True,
+    help="Kernels to choose from; ref: only the plain ones.",
+)
 @click.option("--output", metavar="FILE", help="Save the outputs of all samples as .npy or .npz.")
-@click.option("--firmware", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Emulate this ELF file instead of our build.")
+@click.option(
+    "--firmware",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Emulate this ELF file instead of our build.",
+)
 @json_option
 def command(
     network: str | None, board: str, port: str | None, source: str | None, resize: bool, runs: int, check: str,
@@ -55,7 +76,7 @@ def command(
     if json_file:
         write_json(outcome.result.to_json(), json_file)
     if json_file != "-":
-        print_run(Console(), outcome.result)
+        print_run(output(), outcome.result)
     if outcome.result.bit_exact is False:
         raise NotExactError(f"the device's result is not exact: {outcome.result.first_mismatch}")
 

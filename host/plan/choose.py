@@ -28,7 +28,9 @@ def choose(net: Network, admits: Callable[[str], bool] = any_kernel) -> None:
         candidates = candidates_of(step, admits)
         if not candidates:
             bad = native.params_valid(step.op, step.packed_params)
-            reason = f"its {bad} is out of the range of the kernels" if bad else "no kernel supports its shape"
+            reason = (
+                f"its {bad} is out of the range of the kernels" if bad else "no kernel supports its shape"
+            )
             raise UnsupportedError(f"operator {step.op_index} ({step.op_kind}, {step.name!r}): {reason}")
         step.kernel = candidates[0]
         step.scratch_bytes = native.scratch_bytes(step.kernel, step.packed_params)

@@ -13,7 +13,7 @@ import numpy as np
 from host.errors import UnsupportedError
 from host.model import graph as g
 from host.oracle import fixedpoint, params
-from host.plan.network import Network, NetTensor, Step
+from host.plan.network import NetTensor, Network, Step
 
 ROUNDING = {"double": 0, "single": 1}  # enum rounding in kernel.h
 MAX_SHIFT = 30  # of a channel record, to the left

@@ -1,8 +1,8 @@
 """Memory planner: gives every activation tensor and every scratch buffer a place in the arena.
 
 Buffers whose lifetimes overlap must not overlap in memory; everything else may. The problem is dynamic
-storage allocation (NP-hard); greedy first fit in a few good orders, then a seeded local search on the order, reaches the
-lower bound (the largest sum of bytes alive in one step) on almost every network.
+storage allocation (NP-hard); greedy first fit in a few good orders, then a seeded local search on the order,
+reaches the lower bound (the largest sum of bytes alive in one step) on almost every network.
 """
 
 from __future__ import annotations
@@ -75,7 +75,9 @@ def _meet(a: Buffer, b: Buffer) -> bool:
 
 
 def _lower_bound(buffers: Sequence[Buffer]) -> int:
-    return max(sum(align(b.bytes) for b in buffers if b.first <= t <= b.last) for t in {b.first for b in buffers})
+    return max(
+        sum(align(b.bytes) for b in buffers if b.first <= t <= b.last) for t in {b.first for b in buffers}
+    )
 
 
 def _first_fit(
@@ -85,7 +87,9 @@ def _first_fit(
     offsets = [-1] * len(buffers)
     arena = 0
     for i in order:
-        taken = sorted((offsets[j], offsets[j] + align(buffers[j].bytes)) for j in neighbours[i] if offsets[j] >= 0)
+        taken = sorted(
+            (offsets[j], offsets[j] + align(buffers[j].bytes)) for j in neighbours[i] if offsets[j] >= 0
+        )
         offset, size = 0, align(buffers[i].bytes)
         for begin, end in taken:
             if begin - offset >= size:

@@ -41,7 +41,13 @@ def describe(compiled: Compiled) -> dict[str, Any]:
             for i, step in enumerate(net.steps)
         ],
         "memory": [
-            {"name": t.name, "bytes": t.bytes, "offset": t.offset, "first": net.lifetime(i)[0], "last": net.lifetime(i)[1]}
+            {
+                "name": t.name,
+                "bytes": t.bytes,
+                "offset": t.offset,
+                "first": net.lifetime(i)[0],
+                "last": net.lifetime(i)[1],
+            }
             for i, t in enumerate(net.tensors)
             if t.data is None
         ],

@@ -24,8 +24,8 @@ class Mismatch:
     def __str__(self) -> str:
         """One line that names layer and element."""
         return (
-            f"sample {self.sample}: {self.layer}, tensor {self.tensor!r}: {self.differing} of {self.elems} elements differ, "
-            f"first at {list(self.element)}: device {self.got}, oracle {self.expected}"
+            f"sample {self.sample}: {self.layer}, tensor {self.tensor!r}: {self.differing} of {self.elems} "
+            f"elements differ, first at {list(self.element)}: device {self.got}, oracle {self.expected}"
         )
 
 

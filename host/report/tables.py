@@ -71,9 +71,20 @@ def _totals(result: RunResult, unit: str) -> list[tuple[str, str]]:
     rows.append(("arena", f"{result.arena_bytes:,} bytes of RAM"))
     place = {"flash": "in flash", "ram": "streamed to RAM"}[result.plan_place]
     rows.append(("flash", f"{result.code_bytes:,} bytes of code, {result.plan_bytes:,} of plan ({place})"))
-    rows.append(("inputs", f"{result.samples} from {escape(result.source)}" + (f", {result.runs} runs each" if result.runs > 1 else "")))
+    rows.append(
+        (
+            "inputs",
+            f"{result.samples} from {escape(result.source)}"
+            + (f", {result.runs} runs each" if result.runs > 1 else ""),
+        )
+    )
     if result.correct is not None:
-        rows.append(("accuracy", f"{100 * result.correct / len(result.classes):.1f} % ({result.correct} of {len(result.classes)})"))
+        rows.append(
+            (
+                "accuracy",
+                f"{100 * result.correct / len(result.classes):.1f} % ({result.correct} of {len(result.classes)})",
+            )
+        )
     elif result.classes:
         shown = " ".join(map(str, result.classes[:40])) + (" ..." if len(result.classes) > 40 else "")
         rows.append(("class" if len(result.classes) == 1 else "classes", shown))
@@ -113,7 +124,10 @@ def print_network(console: Console, compiled: Compiled, plan_bytes: int) -> None
     console.print()
     folded = len(compiled.original.ops) - len(compiled.graph.ops)
     rows = [
-        ("operators", f"{len(compiled.original.ops)} in the file, {folded} folded into others, {len(net.steps)} steps"),
+        (
+            "operators",
+            f"{len(compiled.original.ops)} in the file, {folded} folded into others, {len(net.steps)} steps",
+        ),
         ("MACs", f"{net.macs:,}"),
         ("parameters", f"{net.parameter_bytes:,} bytes"),
         ("plan", f"{plan_bytes:,} bytes"),
@@ -129,7 +143,11 @@ def print_network(console: Console, compiled: Compiled, plan_bytes: int) -> None
 
 def _border(compiled: Compiled, border) -> str:
     tensor = compiled.original.tensors[border.tensor]
-    quant = f", scale {float(tensor.quant.scale[0]):.6g}, zero point {tensor.quant.zero_point}" if tensor.quant else ""
+    quant = (
+        f", scale {float(tensor.quant.scale[0]):.6g}, zero point {tensor.quant.zero_point}"
+        if tensor.quant
+        else ""
+    )
     return escape(f"{border.name}: {border.dtype} {list(tensor.shape)}{quant}")
 
 
@@ -143,7 +161,9 @@ def print_timeline(console: Console, net: Network) -> None:
     wide = 2 if 2 * len(net.steps) + 12 <= console.width else 1
     rows = min(TIMELINE_ROWS, max(1, net.arena_bytes // 4))
     console.print()
-    console.print(f"[bold]memory plan[/]  {net.arena_bytes:,} bytes, steps 0 to {len(net.steps) - 1}; {SCRATCH_MARK} is scratch")
+    console.print(
+        f"[bold]memory plan[/]  {net.arena_bytes:,} bytes, steps 0 to {len(net.steps) - 1}; {SCRATCH_MARK} is scratch"
+    )
     for row in reversed(range(rows)):
         low, high = net.arena_bytes * row / rows, net.arena_bytes * (row + 1) / rows
         line = Text(f"{int(high):>9,} ")
@@ -162,7 +182,9 @@ def print_timeline(console: Console, net: Network) -> None:
         )
 
 
-def _cell(net: Network, activations: list[int], spans: dict[int, tuple[int, int]], column: int, address: float) -> tuple[str, str]:
+def _cell(
+    net: Network, activations: list[int], spans: dict[int, tuple[int, int]], column: int, address: float
+) -> tuple[str, str]:
     """What lies at an address during a step. The step's output hides an input that it overwrites in place."""
     step = net.steps[column]
     for position in reversed(range(len(activations))):

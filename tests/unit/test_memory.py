@@ -37,7 +37,13 @@ def test_a_chain_takes_the_largest_neighbouring_pair():
 
 def test_the_search_finds_what_greedy_by_size_misses():
     # by size first, the two long-lived small buffers end up apart and the last large one has no room between
-    buffers = [Buffer("a", 40, 0, 1), Buffer("b", 48, 1, 2), Buffer("c", 40, 2, 3), Buffer("d", 8, 0, 3), Buffer("e", 24, 3, 3)]
+    buffers = [
+        Buffer("a", 40, 0, 1),
+        Buffer("b", 48, 1, 2),
+        Buffer("c", 40, 2, 3),
+        Buffer("d", 8, 0, 3),
+        Buffer("e", 24, 3, 3),
+    ]
     placement = place(buffers)
     assert placement.arena_bytes == placement.bound_bytes
 

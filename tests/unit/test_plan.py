@@ -67,7 +67,9 @@ def check_natively(graph: g.Graph, inputs: list[np.ndarray], admits=choose.any_k
             got = plan.read(step.output, net.tensors[step.output].bytes)
             wanted = expected[step.graph_output].reshape(-1)
             wrong = np.flatnonzero(got != wanted)
-            assert not len(wrong), f"step {i} {step.kernel}: [{wrong[0]}] got {got[wrong[0]]}, expected {wanted[wrong[0]]}"
+            assert not len(wrong), (
+                f"step {i} {step.kernel}: [{wrong[0]}] got {got[wrong[0]]}, expected {wanted[wrong[0]]}"
+            )
 
 
 @pytest.mark.parametrize("admits", [choose.any_kernel, choose.reference_only])
@@ -119,11 +121,11 @@ def patched(offset: int, form: str, value: int) -> bytes:
     return reseal(plan)
 
 
-HEADER_FIELDS = dict(zip(
-    "magic version header_bytes total_bytes crc32 arena_bytes tensor_count step_count tensors_offset steps_offset "
-    "input_count output_count io_offset".split(),
-    (0, 4, 6, 8, 12, 16, 20, 22, 24, 28, 32, 34, 36), strict=True,
-))  # fmt: skip
+HEADER_FIELDS = {
+    "magic": 0, "version": 4, "header_bytes": 6, "total_bytes": 8, "crc32": 12, "arena_bytes": 16,
+    "tensor_count": 20, "step_count": 22, "tensors_offset": 24, "steps_offset": 28,
+    "input_count": 32, "output_count": 34, "io_offset": 36,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -194,7 +196,9 @@ def test_an_output_over_an_input_is_refused():
     plan = bytearray(compiled.plan)
     tensors = HEADER.unpack_from(plan)[8]
     step = compiled.net.steps[0]
-    struct.pack_into("<I", plan, tensors + TENSOR.size * step.output, compiled.net.tensors[step.inputs[0]].offset)
+    struct.pack_into(
+        "<I", plan, tensors + TENSOR.size * step.output, compiled.net.tensors[step.inputs[0]].offset
+    )
     with pytest.raises(Refused) as refused:
         NativePlan(reseal(plan))
     assert refused.value.field in ("step_overlap", "step_scratch", "tensor_offset")
@@ -205,7 +209,10 @@ def test_an_arena_that_is_too_small_says_both_numbers():
     with pytest.raises(Refused) as refused:
         NativePlan(compiled.plan, compiled.net.arena_bytes - 4)
     assert refused.value.status == "ARENA_TOO_LARGE"
-    assert (refused.value.needed, refused.value.available) == (compiled.net.arena_bytes, compiled.net.arena_bytes - 4)
+    assert (refused.value.needed, refused.value.available) == (
+        compiled.net.arena_bytes,
+        compiled.net.arena_bytes - 4,
+    )
 
 
 @given(st.data())

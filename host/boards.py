@@ -1,0 +1,326 @@
+"""Board manifests: `boards/<id>.json`, checked and as dataclasses. boards/README.md documents the fields.
+
+Addresses and sizes are in bytes, frequencies in Hz. A manifest that is wrong raises HostError and names the field.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from host.errors import HostError, UnknownBoardError
+from host.project import boards_dir, firmware_dir
+
+CORES = ("m4", "m7", "m33")
+BANK_KINDS = ("flash", "ram")
+SPEEDS = ("no_wait", "wait_states", "tightly_coupled")
+ALIGN = 8
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Region:
+    """A range of addresses."""
+
+    address: int
+    bytes: int
+
+    @property
+    def end(self) -> int:
+        """First address after it."""
+        return self.address + self.bytes
+
+    def holds(self, other: Region) -> bool:
+        """Whether the other region lies inside this one."""
+        return self.address <= other.address and other.end <= self.end
+
+    def overlaps(self, other: Region) -> bool:
+        """Whether an address belongs to both."""
+        return self.address < other.end and other.address < self.end
+
+
+@dataclass(frozen=True)
+class MemoryBank(Region):
+    """A memory of the chip."""
+
+    name: str
+    kind: str
+    speed: str
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Core clock that start-up aims at, and the crystal that it comes from (0: none)."""
+
+    hz: int
+    crystal_hz: int
+
+
+@dataclass(frozen=True)
+class Uart:
+    """The serial line that the link uses; pins and alternate function are None where the family has none."""
+
+    instance: int
+    baud: int
+    tx: str | None
+    rx: str | None
+    af: int | None
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """QEMU's name of the machine, and the icount shift that its port's counter is made for."""
+
+    machine: str
+    icount_shift: int
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What debuggers call the chip."""
+
+    pyocd_target: str
+    openocd_target: str
+
+
+@dataclass(frozen=True)
+class Board:
+    """One manifest."""
+
+    id: str
+    name: str
+    vendor: str
+    url: str
+    mcu: str
+    family: str
+    core: str
+    emulated: bool
+    emulator: Emulator | None
+    clock: Clock
+    memory: tuple[MemoryBank, ...]
+    firmware_region: Region
+    plan_region: Region
+    pool_bank: MemoryBank
+    uart: Uart
+    probe: Probe | None
+    cmsis_pack: str | None
+
+    @property
+    def ram_bytes(self) -> int:
+        """Size of the bank that stack, data and pool share."""
+        return self.pool_bank.bytes
+
+
+def board_ids() -> list[str]:
+    """Names of all manifests, sorted."""
+    return sorted(path.stem for path in boards_dir().glob("*.json"))
+
+
+def manifest_path(board_id: str) -> Path:
+    """Where the board's manifest is."""
+    return boards_dir() / f"{board_id}.json"
+
+
+def all_boards() -> list[Board]:
+    """Every board, sorted by id."""
+    return [load_board(board_id) for board_id in board_ids()]
+
+
+def load_board(board_id: str) -> Board:
+    """The board of that id. Raises UnknownBoardError, or HostError if its manifest is wrong."""
+    known = board_ids()
+    if board_id not in known:
+        close = difflib.get_close_matches(board_id, known, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(close)}? " if close else ""
+        raise UnknownBoardError(f"no board is named {board_id!r}", f"{hint}known: {', '.join(known)}")
+    path = manifest_path(board_id)
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise HostError(f"boards/{path.name} is not JSON: {error}") from None
+    return parse_board(board_id, manifest)
+
+
+def parse_board(board_id: str, manifest: Any) -> Board:
+    """Checks a parsed manifest. Raises HostError with the field's path."""
+    top = _Fields(f"boards/{board_id}.json", manifest)
+    build, upload, ours = top.group("build"), top.group("upload"), top.group("tinyconv")
+    if top.take("platform", str) != "tinyconv":
+        raise top.wrong("platform", 'must be "tinyconv"')
+
+    banks = tuple(_bank(entry) for entry in ours.groups("memory"))
+    for i, bank in enumerate(banks):
+        if any(bank.overlaps(other) or bank.name == other.name for other in banks[:i]):
+            raise ours.wrong("memory", f"bank {bank.name!r} has the name or addresses of another")
+    by_name = {bank.name: bank for bank in banks}
+
+    placed = ours.group("firmware")
+    bank = by_name.get(placed.take("bank", str))
+    if bank is None or bank.kind != "flash":
+        raise placed.wrong("bank", "must name a memory bank of kind flash")
+    firmware = Region(bank.address, placed.positive("bytes"))
+    placed.finish()
+    if not bank.holds(firmware):
+        raise placed.wrong("bytes", f"is more than bank {bank.name!r} has")
+
+    plan = Region(0, 0)
+    if "plan" in ours:
+        region = ours.group("plan")
+        plan = Region(region.address("address"), region.positive("bytes"))
+        region.finish()
+        inside = any(b.kind == "flash" and b.holds(plan) for b in banks)
+        if not inside or plan.overlaps(firmware) or plan.address % ALIGN:
+            raise region.wrong("address", f"must be inside flash, after the firmware, a multiple of {ALIGN}")
+
+    pool_bank = by_name.get(ours.take("pool_bank", str))
+    if pool_bank is None or pool_bank.kind != "ram":
+        raise ours.wrong("pool_bank", "must name a memory bank of kind ram")
+
+    family = ours.take("family", str)
+    if not (firmware_dir() / "port" / family / "family.h").is_file():
+        raise ours.wrong("family", f"there is no firmware/port/{family}")
+    emulated = ours.take("emulated", bool)
+    if emulated != ("emulator" in ours):
+        raise ours.wrong("emulator", "must be there if and only if emulated is true")
+
+    clock = _clock(ours.group("clock"))
+    board = Board(
+        id=board_id,
+        name=top.take("name", str),
+        vendor=top.take("vendor", str),
+        url=top.take("url", str),
+        mcu=build.take("mcu", str),
+        family=family,
+        core=ours.choice("core", CORES),
+        emulated=emulated,
+        emulator=_emulator(ours.group("emulator")) if emulated else None,
+        clock=clock,
+        memory=banks,
+        firmware_region=firmware,
+        plan_region=plan,
+        pool_bank=pool_bank,
+        uart=_uart(ours.group("uart")),
+        probe=_probe(ours.group("probe")) if "probe" in ours else None,
+        cmsis_pack=ours.take("cmsis_pack", str) if "cmsis_pack" in ours else None,
+    )
+    ours.finish()
+    # PlatformIO wants some facts in places of its own
+    if build.take("f_cpu", str) != f"{clock.hz}L":
+        raise build.wrong("f_cpu", f'must repeat tinyconv.clock.hz: "{clock.hz}L"')
+    if build.take("cpu", str) != f"cortex-{board.core}":
+        raise build.wrong("cpu", f'must repeat tinyconv.core: "cortex-{board.core}"')
+    if upload.take("maximum_size", int) != firmware.bytes:
+        raise upload.wrong("maximum_size", f"must repeat tinyconv.firmware.bytes: {firmware.bytes}")
+    if upload.take("maximum_ram_size", int) != pool_bank.bytes:
+        raise upload.wrong("maximum_ram_size", f"must repeat the pool bank's bytes: {pool_bank.bytes}")
+    return board
+
+
+def _bank(fields: _Fields) -> MemoryBank:
+    bank = MemoryBank(
+        fields.address("address"),
+        fields.positive("bytes"),
+        fields.take("name", str),
+        fields.choice("kind", BANK_KINDS),
+        fields.choice("speed", SPEEDS),
+    )
+    fields.finish()
+    return bank
+
+
+def _clock(fields: _Fields) -> Clock:
+    clock = Clock(fields.positive("hz"), fields.take("crystal_hz", int))
+    fields.finish()
+    return clock
+
+
+def _emulator(fields: _Fields) -> Emulator:
+    emulator = Emulator(fields.take("machine", str), fields.take("icount_shift", int))
+    fields.finish()
+    return emulator
+
+
+def _uart(fields: _Fields) -> Uart:
+    uart = Uart(
+        instance=fields.take("instance", int),
+        baud=fields.positive("baud"),
+        tx=fields.take("tx", str) if "tx" in fields else None,
+        rx=fields.take("rx", str) if "rx" in fields else None,
+        af=fields.take("af", int) if "af" in fields else None,
+    )
+    for role in ("tx", "rx"):
+        pin = getattr(uart, role)
+        if pin is not None and not re.fullmatch(r"P[A-K](\d|1[0-5])", pin):
+            raise fields.wrong(role, f"{pin!r} is no pin like PA9")
+    fields.finish()
+    return uart
+
+
+def _probe(fields: _Fields) -> Probe:
+    probe = Probe(fields.take("pyocd_target", str), fields.take("openocd_target", str))
+    fields.finish()
+    return probe
+
+
+class _Fields:
+    """A JSON object that remembers where it stands and which fields were read."""
+
+    def __init__(self, path: str, values: Any):
+        if not isinstance(values, dict):
+            raise HostError(f"{path}: must be an object")
+        self._path, self._values, self._read = path, values, set()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
+    def wrong(self, name: str, why: str) -> HostError:
+        """The error to raise about a field."""
+        return HostError(f"{self._path}: {name}: {why}")
+
+    def take(self, name: str, kind: type[T]) -> T:
+        """The field's value, which must be of that type."""
+        self._read.add(name)
+        value = self._values.get(name)
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise self.wrong(name, "is missing" if value is None else f"must be {kind.__name__}")
+        return value
+
+    def positive(self, name: str) -> int:
+        """A whole number above 0."""
+        value = self.take(name, int)
+        if value <= 0:
+            raise self.wrong(name, "must be above 0")
+        return value
+
+    def address(self, name: str) -> int:
+        """An address as a string like "0x08000000"."""
+        text = self.take(name, str)
+        if not re.fullmatch(r"0x[0-9a-fA-F]{1,8}", text):
+            raise self.wrong(name, 'must be a string like "0x08000000"')
+        return int(text, 16)
+
+    def choice(self, name: str, known: tuple[str, ...]) -> str:
+        """One of the known words."""
+        value = self.take(name, str)
+        if value not in known:
+            raise self.wrong(name, f"must be one of {', '.join(known)}")
+        return value
+
+    def group(self, name: str) -> _Fields:
+        """An object inside this one."""
+        return _Fields(f"{self._path}: {name}", self.take(name, dict))
+
+    def groups(self, name: str) -> list[_Fields]:
+        """A list of objects inside this one."""
+        entries = self.take(name, list)
+        return [_Fields(f"{self._path}: {name}[{i}]", entry) for i, entry in enumerate(entries)]
+
+    def finish(self) -> None:
+        """Refuses fields that nobody read: a misspelt one must not be ignored."""
+        for name in sorted(set(self._values) - self._read):
+            raise self.wrong(name, "is no field that we know")
