@@ -6,7 +6,8 @@
 
 #define BUILD_HASH_BYTES 8
 
-extern const uint8_t build_hash[BUILD_HASH_BYTES]; /* first bytes of the SHA-256 of sources, manifest and flags */
+extern const uint8_t
+    build_hash[BUILD_HASH_BYTES]; /* first bytes of the SHA-256 of sources, manifest and flags */
 extern const char build_board[];
 extern const char build_compiler[];
 extern const char build_flags[];

@@ -6,15 +6,18 @@
 enum status handle_request(struct session *session, uint32_t command, const struct request *request,
                            struct reply *reply) {
     switch (command) {
-#define COMMAND(code, name, summary) \
-    case code: return handle_##name(session, request, reply);
+#define COMMAND(code, name, summary)                                                                         \
+    case code:                                                                                               \
+        return handle_##name(session, request, reply);
 #include "../link/commands.def"
 #undef COMMAND
-    default: return refuse(reply, STATUS_BAD_COMMAND, command, 0, 0);
+    default:
+        return refuse(reply, STATUS_BAD_COMMAND, command, 0, 0);
     }
 }
 
-enum status refuse(struct reply *reply, enum status status, uint32_t index, uint32_t needed, uint32_t available) {
+enum status refuse(struct reply *reply, enum status status, uint32_t index, uint32_t needed,
+                   uint32_t available) {
     reply->error = (struct plan_error){PLAN_FIELD_none, index, needed, available};
     return status;
 }

@@ -13,7 +13,8 @@ struct request {
 };
 
 struct reply {
-    uint8_t *buffer;     /* room for MAX_PAYLOAD_BYTES, 4-byte aligned. It is the request's: read before you write */
+    uint8_t
+        *buffer; /* room for MAX_PAYLOAD_BYTES, 4-byte aligned. It is the request's: read before you write */
     const void *payload; /* what to send: in the buffer or anywhere else */
     uint32_t length;
     struct plan_error error; /* sent instead if the status is an error */
@@ -36,7 +37,8 @@ enum status handle_request(struct session *session, uint32_t command, const stru
                            struct reply *reply);
 
 /* An error answer with its details. */
-enum status refuse(struct reply *reply, enum status status, uint32_t index, uint32_t needed, uint32_t available);
+enum status refuse(struct reply *reply, enum status status, uint32_t index, uint32_t needed,
+                   uint32_t available);
 
 /* STATUS_OK if the request has exactly so many bytes, otherwise an answer that says so. */
 enum status expect_length(const struct request *request, uint32_t length, struct reply *reply);

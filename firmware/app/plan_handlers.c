@@ -23,7 +23,8 @@ enum status handle_PLAN_DATA(struct session *session, const struct request *requ
     const uint32_t bytes = request->length - 4;
     if (session->expected_bytes == 0 || session->place != PLAN_NOWHERE)
         return refuse(reply, STATUS_BAD_SEQUENCE, 0, 0, 0);
-    if (offset > session->held_bytes) return refuse(reply, STATUS_BAD_SEQUENCE, 0, offset, session->held_bytes);
+    if (offset > session->held_bytes)
+        return refuse(reply, STATUS_BAD_SEQUENCE, 0, offset, session->held_bytes);
     if (bytes > session->expected_bytes - offset)
         return refuse(reply, STATUS_OUT_OF_RANGE, 0, offset + bytes, session->expected_bytes);
     memcpy(session->pool + offset, request->payload + 4, bytes);
@@ -40,8 +41,8 @@ struct plan_summary {
     uint32_t inputs_survive;
 };
 
-static enum status use_plan(struct session *session, const uint8_t *base, uint32_t bytes, enum plan_place place,
-                            struct reply *reply) {
+static enum status use_plan(struct session *session, const uint8_t *base, uint32_t bytes,
+                            enum plan_place place, struct reply *reply) {
     const enum status status = session_use_plan(session, base, bytes, place, &reply->error);
     if (status != STATUS_OK) return status;
     const struct plan_header *h = session->plan.header;
@@ -67,7 +68,8 @@ enum status handle_PLAN_COMMIT(struct session *session, const struct request *re
     return use_plan(session, session->pool, session->held_bytes, PLAN_IN_RAM, reply);
 }
 
-enum status handle_PLAN_SELECT_FLASH(struct session *session, const struct request *request, struct reply *reply) {
+enum status handle_PLAN_SELECT_FLASH(struct session *session, const struct request *request,
+                                     struct reply *reply) {
     const enum status status = expect_length(request, 0, reply);
     if (status != STATUS_OK) return status;
     uint32_t region_bytes;

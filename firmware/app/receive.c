@@ -13,7 +13,8 @@
 static void answer(struct session *session, uint8_t *body, uint32_t length) {
     struct frame_header header;
     if (!frame_check(body, length, &header)) {
-        send_frame(FRAME_RESPONSE, 0, STATUS_BAD_FRAME, 0, &(struct plan_error){0}, sizeof(struct plan_error));
+        send_frame(FRAME_RESPONSE, 0, STATUS_BAD_FRAME, 0, &(struct plan_error){0},
+                   sizeof(struct plan_error));
         return;
     }
     if (header.kind != FRAME_REQUEST) return; /* our own frames, come back over a looped line */

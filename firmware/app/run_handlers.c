@@ -20,7 +20,8 @@ struct progress {
 };
 
 /* Runs what the checked request asks for; progress is sent between steps, outside of what is counted. */
-static struct run_response run_steps(struct session *session, const struct run_request *run, uint16_t sequence) {
+static struct run_response run_steps(struct session *session, const struct run_request *run,
+                                     uint16_t sequence) {
     const uint32_t interval = port_info().clock_hz / PROGRESS_PER_SECOND;
     uint32_t last_progress = port_counter();
     struct run_response response = {.runs = run->runs};
@@ -49,7 +50,8 @@ static enum status check_run(struct session *session, const struct run_request *
     if (run->runs > 1) {
         if (run->first != 0 || run->steps != step_count)
             return refuse(reply, STATUS_BAD_SEQUENCE, 0, step_count, run->steps);
-        if (!plan_inputs_survive(&session->plan)) return refuse(reply, STATUS_INPUT_CONSUMED, 0, run->runs, 1);
+        if (!plan_inputs_survive(&session->plan))
+            return refuse(reply, STATUS_INPUT_CONSUMED, 0, run->runs, 1);
     }
     if (run->first != 0) {
         if (run->first == session->steps_done) return STATUS_OK;

@@ -18,8 +18,8 @@ static void send(const struct frame_header *header, const void *payload) {
     frame_end(&encoder);
 }
 
-void send_frame(enum frame_kind kind, uint32_t command, enum status status, uint16_t sequence, const void *payload,
-                uint32_t length) {
+void send_frame(enum frame_kind kind, uint32_t command, enum status status, uint16_t sequence,
+                const void *payload, uint32_t length) {
     const struct frame_header header = {
         .version = PROTOCOL_VERSION,
         .kind = (uint8_t)kind,

@@ -8,8 +8,8 @@
 #include "../runtime/plan.h"
 
 /* Sends a frame of this protocol version. `length` is at most MAX_PAYLOAD_BYTES. */
-void send_frame(enum frame_kind kind, uint32_t command, enum status status, uint16_t sequence, const void *payload,
-                uint32_t length);
+void send_frame(enum frame_kind kind, uint32_t command, enum status status, uint16_t sequence,
+                const void *payload, uint32_t length);
 
 /* The answer to a frame of another version: itself of version 1, which every host can read. */
 void send_bad_version(uint32_t command, uint16_t sequence);

@@ -18,12 +18,13 @@ void session_drop_plan(struct session *session) {
     memset(session->input_marks, 0, sizeof session->input_marks);
 }
 
-enum status session_use_plan(struct session *session, const uint8_t *base, uint32_t bytes, enum plan_place place,
-                             struct plan_error *error) {
+enum status session_use_plan(struct session *session, const uint8_t *base, uint32_t bytes,
+                             enum plan_place place, struct plan_error *error) {
     session_drop_plan(session);
     /* The number of steps is not checked yet: one that is too large is refused by plan_open(). */
     uint32_t steps = 0;
-    if (bytes >= sizeof(struct plan_header)) steps = ((const struct plan_header *)(const void *)base)->step_count;
+    if (bytes >= sizeof(struct plan_header))
+        steps = ((const struct plan_header *)(const void *)base)->step_count;
     if (steps > PLAN_MAX_STEPS) steps = PLAN_MAX_STEPS;
     const uint32_t counts_offset = place == PLAN_IN_RAM ? (bytes + 3u) & ~3u : 0;
     const uint32_t counts_bytes = steps * (uint32_t)sizeof *session->counts;

@@ -33,7 +33,7 @@ struct session {
     struct plan plan;
     uint32_t *counts; /* one a step, in the counter's unit */
 
-    uint32_t steps_done;                /* of the current inference; its next step */
+    uint32_t steps_done;               /* of the current inference; its next step */
     uint32_t input_marks[PLAN_MAX_IO]; /* bytes of each input written from its start on, without gaps */
 
     bool run_kept; /* run_sequence and run_response are the last RUN's */
@@ -47,8 +47,8 @@ void session_init(struct session *session);
 void session_drop_plan(struct session *session);
 
 /* Checks a plan of at most `bytes` bytes and makes it the one in use. `place` says where it lies. */
-enum status session_use_plan(struct session *session, const uint8_t *base, uint32_t bytes, enum plan_place place,
-                             struct plan_error *error);
+enum status session_use_plan(struct session *session, const uint8_t *base, uint32_t bytes,
+                             enum plan_place place, struct plan_error *error);
 
 /* The place of a tensor among the plan's inputs, or PLAN_MAX_IO if it is none. */
 uint32_t session_input_of(const struct session *session, uint32_t tensor);

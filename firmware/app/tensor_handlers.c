@@ -6,8 +6,8 @@
 /* A range inside a tensor, as both commands begin: u16 tensor, u16 0, u32 offset. */
 #define TENSOR_HEADER_BYTES 8u
 
-static enum status check_range(const struct session *session, uint32_t tensor, uint32_t offset, uint32_t bytes,
-                               struct reply *reply) {
+static enum status check_range(const struct session *session, uint32_t tensor, uint32_t offset,
+                               uint32_t bytes, struct reply *reply) {
     if (tensor >= session->plan.header->tensor_count)
         return refuse(reply, STATUS_OUT_OF_RANGE, tensor, tensor, session->plan.header->tensor_count);
     const uint32_t available = session->plan.tensors[tensor].bytes;
@@ -38,7 +38,8 @@ enum status handle_TENSOR_WRITE(struct session *session, const struct request *r
 /* An input is alive from its first byte to its last only when all of it was written. */
 static bool tensor_alive(const struct session *session, uint32_t tensor) {
     const uint32_t input = session_input_of(session, tensor);
-    if (input != PLAN_MAX_IO && session->input_marks[input] < session->plan.tensors[tensor].bytes) return false;
+    if (input != PLAN_MAX_IO && session->input_marks[input] < session->plan.tensors[tensor].bytes)
+        return false;
     return plan_tensor_alive(&session->plan, tensor, session->steps_done);
 }
 
@@ -49,7 +50,8 @@ enum status handle_TENSOR_READ(struct session *session, const struct request *re
     const uint32_t tensor = load_u16(request->payload);
     const uint32_t offset = load_u32(request->payload + 4);
     const uint32_t bytes = load_u32(request->payload + 8);
-    if (bytes > MAX_PAYLOAD_BYTES) return refuse(reply, STATUS_OUT_OF_RANGE, tensor, bytes, MAX_PAYLOAD_BYTES);
+    if (bytes > MAX_PAYLOAD_BYTES)
+        return refuse(reply, STATUS_OUT_OF_RANGE, tensor, bytes, MAX_PAYLOAD_BYTES);
     status = check_range(session, tensor, offset, bytes, reply);
     if (status != STATUS_OK) return status;
     if (!tensor_alive(session, tensor)) return refuse(reply, STATUS_TENSOR_NOT_ALIVE, tensor, 0, 0);

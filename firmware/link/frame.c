@@ -47,7 +47,8 @@ static uint32_t take_run(struct frame_decoder *decoder, const uint8_t *bytes, ui
     return run;
 }
 
-uint32_t frame_decode(struct frame_decoder *decoder, const uint8_t *bytes, uint32_t count, enum frame_event *event) {
+uint32_t frame_decode(struct frame_decoder *decoder, const uint8_t *bytes, uint32_t count,
+                      enum frame_event *event) {
     *event = FRAME_NOTHING;
     uint32_t taken = 0;
     while (taken < count) {
@@ -99,7 +100,8 @@ static void stuff(struct frame_encoder *encoder, const uint8_t *bytes, uint32_t 
     }
 }
 
-void frame_begin(struct frame_encoder *encoder, frame_sink *sink, void *context, const struct frame_header *header) {
+void frame_begin(struct frame_encoder *encoder, frame_sink *sink, void *context,
+                 const struct frame_header *header) {
     encoder->sink = sink;
     encoder->context = context;
     encoder->crc = 0;

@@ -10,11 +10,11 @@
 #include <stdint.h>
 
 #ifndef PROTOCOL_VERSION
-#define PROTOCOL_VERSION 1 /* tests of a mismatch build with another one */
+    #define PROTOCOL_VERSION 1 /* tests of a mismatch build with another one */
 #endif
 
-#define FRAME_HEADER_BYTES 8u
-#define FRAME_CRC_BYTES 4u
+#define FRAME_HEADER_BYTES   8u
+#define FRAME_CRC_BYTES      4u
 #define FRAME_OVERHEAD_BYTES (FRAME_HEADER_BYTES + FRAME_CRC_BYTES)
 
 enum frame_kind { FRAME_REQUEST = 0, FRAME_RESPONSE = 1, FRAME_PROGRESS = 2 };
@@ -49,7 +49,8 @@ struct frame_decoder {
 void frame_decoder_init(struct frame_decoder *decoder, void *body, uint32_t capacity);
 
 /* Takes bytes up to the end of a frame or of the bytes; returns how many. Never writes past body[capacity - 1]. */
-uint32_t frame_decode(struct frame_decoder *decoder, const uint8_t *bytes, uint32_t count, enum frame_event *event);
+uint32_t frame_decode(struct frame_decoder *decoder, const uint8_t *bytes, uint32_t count,
+                      enum frame_event *event);
 
 /* Whether length and checksum of a body are right; the header is then in *header, and the payload after it in the body. */
 bool frame_check(const uint8_t *body, uint32_t length, struct frame_header *header);
@@ -66,7 +67,8 @@ struct frame_encoder {
 };
 
 /* One frame: begin, append header->length payload bytes in any pieces, end. */
-void frame_begin(struct frame_encoder *encoder, frame_sink *sink, void *context, const struct frame_header *header);
+void frame_begin(struct frame_encoder *encoder, frame_sink *sink, void *context,
+                 const struct frame_header *header);
 void frame_append(struct frame_encoder *encoder, const void *bytes, uint32_t count);
 void frame_end(struct frame_encoder *encoder);
 

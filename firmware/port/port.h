@@ -8,7 +8,13 @@
 /* Received bytes that a port keeps until port_read() takes them; more are lost. A power of two. */
 #define PORT_RX_RING_BYTES 4096u
 
-enum clock_source { CLOCK_RESET_DEFAULT, CLOCK_PLL_CRYSTAL, CLOCK_PLL_INTERNAL, CLOCK_FELL_BACK, CLOCK_EMULATED };
+enum clock_source {
+    CLOCK_RESET_DEFAULT,
+    CLOCK_PLL_CRYSTAL,
+    CLOCK_PLL_INTERNAL,
+    CLOCK_FELL_BACK,
+    CLOCK_EMULATED
+};
 enum counter_kind { COUNTER_NONE, COUNTER_CYCLES, COUNTER_INSTRUCTIONS };
 enum port_flag { PORT_EMULATED = 1, PORT_ICACHE = 2, PORT_DCACHE = 4, PORT_PREFETCH = 8 };
 

@@ -1,7 +1,7 @@
 """What a board's manifest becomes: linker script, board_config.h, compiler flags, build_generated.h.
 
 Standard library only and no PlatformIO: `platformio run` calls it from SCons, `host` and the tests call it directly.
-All functions take the parsed manifest `boards/<id>.json`; boards/README.md documents its fields. Wrong ones raise ValueError.
+`facts` is what stands in a manifest under "tinyconv"; boards/README.md documents it.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ SOURCE_FOLDERS = ("app", "kernels", "link", "runtime")
 HASH_BYTES = 8
 
 
-def source_folders(facts: dict) -> list[str]:
+def source_folders(family: str) -> list[str]:
     """Folders below firmware/ whose C files make the firmware of this board."""
-    return [*SOURCE_FOLDERS, "port/common", f"port/{facts['family']}"]
+    return [*SOURCE_FOLDERS, "port/common", f"port/{family}"]
 
 
 def bank(facts: dict, name: str) -> dict:
@@ -153,20 +153,26 @@ def config_header(facts: dict) -> str:
     )
 
 
-def input_files(root: Path, facts: dict) -> list[Path]:
+def input_files(root: Path, family: str) -> list[Path]:
     """Every file of the checkout that the firmware of this board is made from, sorted."""
     firmware = root / "firmware"
-    files = [root / "platformio.ini", *(firmware / "platform").rglob("*.py"), firmware / "platform" / "platform.json"]
-    for folder in {"port", *source_folders(facts)}:
+    files = [
+        root / "platformio.ini",
+        *(firmware / "platform").rglob("*.py"),
+        firmware / "platform" / "platform.json",
+    ]
+    for folder in {"port", *source_folders(family)}:
         pattern = "*" if folder == "port" else "**/*"
-        files += [p for p in (firmware / folder).glob(pattern) if p.suffix in (".c", ".h", ".def", ".inc", ".S")]
+        files += [
+            p for p in (firmware / folder).glob(pattern) if p.suffix in (".c", ".h", ".def", ".inc", ".S")
+        ]
     return sorted(files)
 
 
-def build_hash(root: Path, board_id: str, facts: dict, extra_flags: str = "") -> bytes:
+def build_hash(root: Path, board_id: str, family: str, extra_flags: str = "") -> bytes:
     """First 8 bytes of the SHA-256 of sources, manifest and flags."""
     digest = hashlib.sha256(f"{board_id}\0{extra_flags}\0".encode())
-    for path in [*input_files(root, facts), root / "boards" / f"{board_id}.json"]:
+    for path in [*input_files(root, family), root / "boards" / f"{board_id}.json"]:
         digest.update(f"{path.relative_to(root).as_posix()}\0{path.stat().st_size}\0".encode())
         digest.update(path.read_bytes())
     return digest.digest()[:HASH_BYTES]

@@ -20,7 +20,7 @@ extra_flags = " ".join(env.get("BUILD_FLAGS", []))
 
 generate.write_if_changed(generated / "board_config.h", generate.config_header(facts))
 generate.write_if_changed(generated / "board.ld", generate.linker_script(facts))
-digest = generate.build_hash(root, board.id, facts, extra_flags)
+digest = generate.build_hash(root, board.id, facts["family"], extra_flags)
 generate.write_if_changed(
     generated / "build_generated.h", generate.build_header(board.id, generate.flags_text(facts), digest)
 )
@@ -53,7 +53,7 @@ env.Append(
         str(root / "firmware" / "port" / facts["family"]),
     ],
     LINKFLAGS=[*cpu_flags, "-O2", *generate.LINK_FLAGS, f"-Wl,-Map={env.subst('$BUILD_DIR')}/firmware.map"],
-    SRC_FILTER=["-<*>"] + [f"+<{folder}/>" for folder in generate.source_folders(facts)],
+    SRC_FILTER=["-<*>"] + [f"+<{folder}/>" for folder in generate.source_folders(facts["family"])],
 )
 
 elf = env.BuildProgram()

@@ -6,32 +6,32 @@
 
 #define REG32(address) (*(volatile uint32_t *)(address))
 
-#define SCB_VTOR REG32(0xe000ed08u)
+#define SCB_VTOR  REG32(0xe000ed08u)
 #define SCB_AIRCR REG32(0xe000ed0cu)
-#define SCB_CCR REG32(0xe000ed14u)
+#define SCB_CCR   REG32(0xe000ed14u)
 #define SCB_SHCSR REG32(0xe000ed24u)
-#define SCB_CFSR REG32(0xe000ed28u)
+#define SCB_CFSR  REG32(0xe000ed28u)
 #define SCB_CPACR REG32(0xe000ed88u)
 #define SCB_DEMCR REG32(0xe000edfcu)
 
-#define DWT_CTRL REG32(0xe0001000u)
+#define DWT_CTRL   REG32(0xe0001000u)
 #define DWT_CYCCNT REG32(0xe0001004u)
 
 #define NVIC_ISER(n) REG32(0xe000e100u + 4u * (n))
 
-#define AIRCR_VECTKEY (0x5fau << 16)
-#define AIRCR_SYSRESETREQ (1u << 2)
-#define CCR_DIV_0_TRP (1u << 4)
+#define AIRCR_VECTKEY        (0x5fau << 16)
+#define AIRCR_SYSRESETREQ    (1u << 2)
+#define CCR_DIV_0_TRP        (1u << 4)
 #define CPACR_CP10_CP11_FULL (0xfu << 20)
-#define DEMCR_TRCENA (1u << 24)
-#define DWT_CTRL_CYCCNTENA (1u << 0)
-#define DWT_CTRL_NOCYCCNT (1u << 25)
+#define DEMCR_TRCENA         (1u << 24)
+#define DWT_CTRL_CYCCNTENA   (1u << 0)
+#define DWT_CTRL_NOCYCCNT    (1u << 25)
 
-#define DSB() __asm volatile("dsb" ::: "memory")
-#define ISB() __asm volatile("isb" ::: "memory")
-#define WFI() __asm volatile("wfi" ::: "memory")
+#define DSB()         __asm volatile("dsb" ::: "memory")
+#define ISB()         __asm volatile("isb" ::: "memory")
+#define WFI()         __asm volatile("wfi" ::: "memory")
 #define IRQ_DISABLE() __asm volatile("cpsid i" ::: "memory")
-#define IRQ_ENABLE() __asm volatile("cpsie i" ::: "memory")
+#define IRQ_ENABLE()  __asm volatile("cpsie i" ::: "memory")
 
 static inline void nvic_enable(uint32_t irq) {
     NVIC_ISER(irq / 32) = 1u << (irq % 32);

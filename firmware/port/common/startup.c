@@ -45,7 +45,8 @@ void reset_handler(void) {
     ISB();
     for (uint32_t *to = __data_start, *from = __data_load; to < __data_end;) *to++ = *from++;
     for (uint32_t *to = __bss_start; to < __bss_end;) *to++ = 0;
-    if (kept_fault.magic == FAULT_MAGIC && kept_fault.check == fault_check(&kept_fault)) last_fault = kept_fault.fault;
+    if (kept_fault.magic == FAULT_MAGIC && kept_fault.check == fault_check(&kept_fault))
+        last_fault = kept_fault.fault;
     kept_fault.magic = 0;
     SCB_CCR |= CCR_DIV_0_TRP;
     main();
@@ -54,11 +55,10 @@ void reset_handler(void) {
 
 /* The exception frame is where SP points; the handler goes on with a fresh stack, since the old one may be the trouble. */
 __attribute__((naked)) void fault_handler(void) {
-    __asm volatile(
-        "mov r0, sp\n"
-        "ldr r1, =__stack_end\n"
-        "mov sp, r1\n"
-        "b record_fault\n");
+    __asm volatile("mov r0, sp\n"
+                   "ldr r1, =__stack_end\n"
+                   "mov sp, r1\n"
+                   "b record_fault\n");
 }
 
 __attribute__((used)) void record_fault(const uint32_t *frame) {
@@ -86,8 +86,7 @@ void port_reset(void) {
     DSB();
     SCB_AIRCR = AIRCR_VECTKEY | AIRCR_SYSRESETREQ;
     DSB();
-    for (;;) {
-    }
+    for (;;) {}
 }
 
 uint8_t *port_pool(uint32_t *bytes) {
@@ -120,6 +119,5 @@ __attribute__((section(".vectors"), used)) static vector *const vectors[16 + POR
     NULL,
     fault_handler, /* PendSV */
     fault_handler, /* SysTick */
-    [16 ... 16 + PORT_UART_IRQ - 1] = fault_handler,
     [16 + PORT_UART_IRQ] = uart_irq_handler,
 };

@@ -7,7 +7,7 @@
 
 /* The timer runs at 25 MHz of virtual time, one tick every 40 ns; with an icount shift of 6 an instruction takes 64 ns, that is 8/5
  * ticks. So every instruction has a tick of its own and the number of instructions follows exactly. */
-_Static_assert(BOARD_EMULATED && BOARD_ICOUNT_SHIFT == 6, "port_counter() is made for icount_shift 6");
+_Static_assert(BOARD_EMULATED &&BOARD_ICOUNT_SHIFT == 6, "port_counter() is made for icount_shift 6");
 
 static struct ring received;
 static uint64_t ticks;
@@ -33,8 +33,9 @@ struct port_info port_info(void) {
 }
 
 void uart_irq_handler(void) {
-    ring_put(&received, (uint8_t)PORT_UART->DATA);
+    /* cleared first, so that a byte that comes in between asks again */
     PORT_UART->INTSTATUS = UART_INT_RX;
+    while (PORT_UART->STATE & UART_STATE_RX_FULL) ring_put(&received, (uint8_t)PORT_UART->DATA);
 }
 
 uint32_t port_read(uint8_t *bytes, uint32_t capacity) {
@@ -43,15 +44,13 @@ uint32_t port_read(uint8_t *bytes, uint32_t capacity) {
 
 void port_write(const uint8_t *bytes, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
-        while (PORT_UART->STATE & UART_STATE_TX_FULL) {
-        }
+        while (PORT_UART->STATE & UART_STATE_TX_FULL) {}
         PORT_UART->DATA = bytes[i];
     }
 }
 
 void port_flush(void) {
-    for (uint32_t i = 0; i < 100000u && (PORT_UART->STATE & UART_STATE_TX_FULL); i++) {
-    }
+    for (uint32_t i = 0; i < 100000u && (PORT_UART->STATE & UART_STATE_TX_FULL); i++) {}
 }
 
 void port_wait(void) {

@@ -5,17 +5,19 @@
 
 #include "family.h"
 
-#define HSI_HZ 16000000u
+#define HSI_HZ       16000000u
 #define PLL_INPUT_HZ 2000000u /* 1 to 2 MHz; 2 has the least jitter */
-#define PLL_P 2u
-#define PLL_N (BOARD_CLOCK_HZ * PLL_P / PLL_INPUT_HZ)
-#define VCO_HZ (PLL_INPUT_HZ * PLL_N)
-#define PLL_Q ((VCO_HZ + 48000000u - 1) / 48000000u) /* USB's clock, unused, at most 48 MHz */
+#define PLL_P        2u
+#define PLL_N        (BOARD_CLOCK_HZ * PLL_P / PLL_INPUT_HZ)
+#define VCO_HZ       (PLL_INPUT_HZ * PLL_N)
+#define PLL_Q        ((VCO_HZ + 48000000u - 1) / 48000000u) /* USB's clock, unused, at most 48 MHz */
 #define FLASH_HZ_PER_WAIT_STATE 30000000u
-#define WAIT_STATES ((BOARD_CLOCK_HZ - 1) / FLASH_HZ_PER_WAIT_STATE)
+#define WAIT_STATES             ((BOARD_CLOCK_HZ - 1) / FLASH_HZ_PER_WAIT_STATE)
 
-_Static_assert(BOARD_CLOCK_HZ <= 168000000u && BOARD_CLOCK_HZ % 1000000u == 0, "clock.hz: up to 168 whole MHz");
-_Static_assert(BOARD_CRYSTAL_HZ % PLL_INPUT_HZ == 0, "clock.crystal_hz: a multiple of 2 MHz, or 0 for no crystal");
+_Static_assert(BOARD_CLOCK_HZ <= 168000000u && BOARD_CLOCK_HZ % 1000000u == 0,
+               "clock.hz: up to 168 whole MHz");
+_Static_assert(BOARD_CRYSTAL_HZ % PLL_INPUT_HZ == 0,
+               "clock.crystal_hz: a multiple of 2 MHz, or 0 for no crystal");
 _Static_assert(VCO_HZ >= 100000000u && VCO_HZ <= 432000000u, "RM0090 7.3.2: range of the PLL");
 
 /* Polls of a flag at 16 MHz, at least 6 cycles each: more than 100 ms, where a crystal takes 2 ms and the PLL 0.3 ms. */

@@ -12,29 +12,29 @@ struct rcc {
     volatile uint32_t AHB1ENR, AHB2ENR, AHB3ENR, reserved2;
     volatile uint32_t APB1ENR, APB2ENR;
 };
-#define RCC ((struct rcc *)0x40023800u)
-#define RCC_CR_HSION (1u << 0)
-#define RCC_CR_HSIRDY (1u << 1)
-#define RCC_CR_HSEON (1u << 16)
-#define RCC_CR_HSERDY (1u << 17)
-#define RCC_CR_PLLON (1u << 24)
-#define RCC_CR_PLLRDY (1u << 25)
+#define RCC                 ((struct rcc *)0x40023800u)
+#define RCC_CR_HSION        (1u << 0)
+#define RCC_CR_HSIRDY       (1u << 1)
+#define RCC_CR_HSEON        (1u << 16)
+#define RCC_CR_HSERDY       (1u << 17)
+#define RCC_CR_PLLON        (1u << 24)
+#define RCC_CR_PLLRDY       (1u << 25)
 #define RCC_PLLCFGR_SRC_HSE (1u << 22)
-#define RCC_CFGR_SW_PLL 2u
-#define RCC_CFGR_SWS_MASK (3u << 2)
-#define RCC_CFGR_SWS_PLL (2u << 2)
+#define RCC_CFGR_SW_PLL     2u
+#define RCC_CFGR_SWS_MASK   (3u << 2)
+#define RCC_CFGR_SWS_PLL    (2u << 2)
 #define RCC_CFGR_PPRE1_DIV4 (5u << 10)
 #define RCC_CFGR_PPRE2_DIV2 (4u << 13)
-#define RCC_APB1ENR_TIM2EN (1u << 0)
-#define RCC_APB1ENR_PWREN (1u << 28)
+#define RCC_APB1ENR_TIM2EN  (1u << 0)
+#define RCC_APB1ENR_PWREN   (1u << 28)
 
-#define FLASH_ACR REG32(0x40023c00u)
+#define FLASH_ACR              REG32(0x40023c00u)
 #define FLASH_ACR_LATENCY_MASK 0xfu
-#define FLASH_ACR_PRFTEN (1u << 8)
-#define FLASH_ACR_ICEN (1u << 9)
-#define FLASH_ACR_DCEN (1u << 10)
+#define FLASH_ACR_PRFTEN       (1u << 8)
+#define FLASH_ACR_ICEN         (1u << 9)
+#define FLASH_ACR_DCEN         (1u << 10)
 
-#define PWR_CR REG32(0x40007000u)
+#define PWR_CR            REG32(0x40007000u)
 #define PWR_CR_VOS_SCALE1 (1u << 14)
 
 struct gpio {
@@ -45,43 +45,43 @@ struct gpio {
 struct usart {
     volatile uint32_t SR, DR, BRR, CR1, CR2, CR3;
 };
-#define USART_SR_RXNE (1u << 5)
-#define USART_SR_TC (1u << 6)
-#define USART_SR_TXE (1u << 7)
-#define USART_CR1_RE (1u << 2)
-#define USART_CR1_TE (1u << 3)
+#define USART_SR_RXNE    (1u << 5)
+#define USART_SR_TC      (1u << 6)
+#define USART_SR_TXE     (1u << 7)
+#define USART_CR1_RE     (1u << 2)
+#define USART_CR1_TE     (1u << 3)
 #define USART_CR1_RXNEIE (1u << 5)
-#define USART_CR1_UE (1u << 13)
+#define USART_CR1_UE     (1u << 13)
 
 /* base address, interrupt, bit in APB1ENR or APB2ENR, and which of the two buses */
 #if BOARD_UART_INSTANCE == 1
-#define PORT_UART ((struct usart *)0x40011000u)
-#define PORT_UART_IRQ 37
-#define PORT_UART_ENABLE (1u << 4)
-#define PORT_UART_BUS 2
+    #define PORT_UART        ((struct usart *)0x40011000u)
+    #define PORT_UART_IRQ    37
+    #define PORT_UART_ENABLE (1u << 4)
+    #define PORT_UART_BUS    2
 #elif BOARD_UART_INSTANCE == 2
-#define PORT_UART ((struct usart *)0x40004400u)
-#define PORT_UART_IRQ 38
-#define PORT_UART_ENABLE (1u << 17)
-#define PORT_UART_BUS 1
+    #define PORT_UART        ((struct usart *)0x40004400u)
+    #define PORT_UART_IRQ    38
+    #define PORT_UART_ENABLE (1u << 17)
+    #define PORT_UART_BUS    1
 #elif BOARD_UART_INSTANCE == 3
-#define PORT_UART ((struct usart *)0x40004800u)
-#define PORT_UART_IRQ 39
-#define PORT_UART_ENABLE (1u << 18)
-#define PORT_UART_BUS 1
+    #define PORT_UART        ((struct usart *)0x40004800u)
+    #define PORT_UART_IRQ    39
+    #define PORT_UART_ENABLE (1u << 18)
+    #define PORT_UART_BUS    1
 #elif BOARD_UART_INSTANCE == 6
-#define PORT_UART ((struct usart *)0x40011400u)
-#define PORT_UART_IRQ 71
-#define PORT_UART_ENABLE (1u << 5)
-#define PORT_UART_BUS 2
+    #define PORT_UART        ((struct usart *)0x40011400u)
+    #define PORT_UART_IRQ    71
+    #define PORT_UART_ENABLE (1u << 5)
+    #define PORT_UART_BUS    2
 #else
-#error "uart.instance must be 1, 2, 3 or 6"
+    #error "uart.instance must be 1, 2, 3 or 6"
 #endif
 
 struct timer {
     volatile uint32_t CR1, CR2, SMCR, DIER, SR, EGR, CCMR1, CCMR2, CCER, CNT, PSC, ARR;
 };
-#define TIM2 ((struct timer *)0x40000000u)
+#define TIM2        ((struct timer *)0x40000000u)
 #define TIM_CR1_CEN (1u << 0)
 
 #endif

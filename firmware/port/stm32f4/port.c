@@ -7,9 +7,9 @@
 #include "startup.h"
 
 #define GPIO_MODE_ALTERNATE 2u
-#define GPIO_SPEED_HIGH 2u
-#define GPIO_PULL_UP 1u
-#define FLUSH_POLLS 1000000u /* at least 30 ms at 168 MHz: far more than one byte takes */
+#define GPIO_SPEED_HIGH     2u
+#define GPIO_PULL_UP        1u
+#define FLUSH_POLLS         1000000u /* at least 30 ms at 168 MHz: far more than one byte takes */
 
 static struct ring received;
 static struct clock clock;
@@ -47,7 +47,8 @@ static void counter_start(void) {
     for (uint32_t i = 0; i < 16; i++) ISB();
     dwt_counts = DWT_CYCCNT != before;
     if (dwt_counts || !BOARD_EMULATED) return;
-    _Static_assert(!BOARD_EMULATED || BOARD_ICOUNT_SHIFT == 0, "TIM2 counts instructions only with icount_shift 0");
+    _Static_assert(!BOARD_EMULATED || BOARD_ICOUNT_SHIFT == 0,
+                   "TIM2 counts instructions only with icount_shift 0");
     RCC->APB1ENR |= RCC_APB1ENR_TIM2EN;
     TIM2->CR1 = TIM_CR1_CEN;
 }
@@ -62,7 +63,9 @@ struct port_info port_info(void) {
     struct port_info info = {
         .clock_hz = clock.core_hz,
         .clock_source = (uint8_t)clock.source,
-        .counter_kind = dwt_counts ? COUNTER_CYCLES : BOARD_EMULATED ? COUNTER_INSTRUCTIONS : COUNTER_NONE,
+        .counter_kind = dwt_counts       ? COUNTER_CYCLES
+                        : BOARD_EMULATED ? COUNTER_INSTRUCTIONS
+                                         : COUNTER_NONE,
         .flags = BOARD_EMULATED ? PORT_EMULATED : 0,
         .core = BOARD_CORE,
     };
@@ -85,16 +88,14 @@ uint32_t port_read(uint8_t *bytes, uint32_t capacity) {
 
 void port_write(const uint8_t *bytes, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
-        while ((PORT_UART->SR & USART_SR_TXE) == 0) {
-        }
+        while ((PORT_UART->SR & USART_SR_TXE) == 0) {}
         PORT_UART->DR = bytes[i];
     }
 }
 
 void port_flush(void) {
     if ((PORT_UART->CR1 & USART_CR1_UE) == 0) return;
-    for (uint32_t i = 0; i < FLUSH_POLLS && (PORT_UART->SR & USART_SR_TC) == 0; i++) {
-    }
+    for (uint32_t i = 0; i < FLUSH_POLLS && (PORT_UART->SR & USART_SR_TC) == 0; i++) {}
 }
 
 void port_wait(void) {
