@@ -89,7 +89,7 @@ class Net:
         """Refuse dynamic inputs, except for the batch, which the file's shape settles."""
         dynamic = any(s < 0 for s in t.signature[1:]) or any(s < 0 for s in t.shape)
         if dynamic or (t.signature and len(t.signature) != len(t.shape)):
-            raise UnsupportedError(f"input {t.name}: dynamic shape {t.signature or t.shape}")
+            raise UnsupportedError(f"input {t.name}: dynamic shape {(t.signature or t.shape)[:MAX_RANK]}")
         if t.raw is not None:
             raise UnsupportedError(f"input {t.name} is a constant")
         if t.type != "FLOAT32":
@@ -147,7 +147,7 @@ def _make_tensor(t: FileTensor) -> g.Tensor:
     if t.is_variable or t.is_sparse:
         raise UnsupportedError(f"{what} is a {'variable' if t.is_variable else 'sparse tensor'}")
     if len(t.shape) > MAX_RANK or any(n <= 0 for n in t.shape) or math.prod(t.shape) > MAX_ELEMS:
-        raise UnsupportedError(f"{what}: shape {t.shape} is dynamic, empty or too large")
+        raise UnsupportedError(f"{what}: shape {t.shape[: MAX_RANK + 1]} is dynamic, empty or too large")
     dtype, unsigned = np.dtype(_DTYPES[t.type]), t.type == "UINT8"
     data = None
     if t.raw is not None:
@@ -185,8 +185,7 @@ def _quant(t: FileTensor, what: str, unsigned: bool) -> g.Quant | None:
 def _import_op(net: Net, op: FileOp) -> g.Op | None:
     """One operator, or None for a border that is stripped. Raises what `import_tflite` does."""
     tensors = [net.file.tensors[i] for i in (*op.inputs, *op.outputs) if i >= 0]
-    border = _import_border(net, op)
-    if border:
+    if _import_border(net, op):
         return None
     if any(t.type in ("FLOAT32", "FLOAT16", "BFLOAT16", "FLOAT64") for t in tensors):
         raise FloatModelError(f"{op.name} (operator {op.index}) computes in floating point", _FLOAT_HINT)
