@@ -7,11 +7,10 @@ A row of x (int8), m its maximum, e = `exp_table` (int32, Q0.31), all integers:
     scale      = one_over_one_plus_x((total << headroom) - 2**31)              Q0.31
     out[c]     = min(rounding_divide_by_pot(srdhm(scale, e[m - x[c]]), 35 - headroom) - 128, 127)
 
-35 - headroom exceeds 31 when 512 or more classes are nearly equal: LiteRT aborts there, here (and in exact
-arithmetic) the quotient is 0 and the output -128. It is num_bits_over_unit + 31 - 8 with
-num_bits_over_unit = 12 - headroom. Entries of the table
-beyond the reference's diff_min are 0, which yields its -128 and adds nothing to the sum. The table is made
-on the host; a device needs the last two lines and `one_over_one_plus_x`.
+Entries of the table beyond the reference's diff_min are 0, which yields its -128 and adds nothing to the
+sum. The table is made on the host; a device needs the four lines above and `one_over_one_plus_x`. The last
+shift, num_bits_over_unit + 31 - 8 in the reference, exceeds 31 when 512 or more classes are nearly equal:
+LiteRT aborts there, here the quotient is 0 and the output -128, as in exact arithmetic.
 
 Source: gemmlowp `fixedpoint/fixedpoint.h`; LiteRT `tflite/kernels/internal/reference/softmax.h`.
 """
