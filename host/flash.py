@@ -85,7 +85,7 @@ def openocd_command(board: Board, firmware: Path, plan: Path | None = None) -> l
     if plan is not None:
         steps.append(f"program {{{plan}}} {board.plan_region.address:#x} verify")
     steps += ["reset run", "exit"]
-    command = [tool, "-f", f"interface/{board.probe.interface}.cfg", "-f", board.probe.openocd_target]
+    command = [tool, "-f", "interface/stlink.cfg", "-f", board.probe.openocd_target]
     for step in steps:
         command += ["-c", step]
     return command

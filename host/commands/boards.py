@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from rich.table import Table
 
-from host.commands.common import json_option, output, write_json
+from host.commands.common import json_option, results, write_json
 
 
 @click.command("boards")
@@ -27,10 +27,10 @@ def command(json_file: str | None) -> None:
     table.add_column("")
     for b in boards:
         table.add_row(
-            b.id, b.name, f"cortex-{b.core}", f"{b.clock_hz / 1e6:.0f}", f"{b.ram_bytes // 1024} KB",
+            b.id, b.name, f"cortex-{b.core}", f"{b.clock.hz / 1e6:.0f}", f"{b.ram_bytes // 1024} KB",
             f"{b.plan_region.bytes // 1024} KB", "emulated" if b.emulated else "",
         )  # fmt: skip
-    output().print(table)
+    results().print(table)
 
 
 def _facts(board) -> dict:
@@ -38,7 +38,7 @@ def _facts(board) -> dict:
         "id": board.id,
         "name": board.name,
         "core": f"cortex-{board.core}",
-        "clock_hz": board.clock_hz,
+        "clock_hz": board.clock.hz,
         "ram_bytes": board.ram_bytes,
         "plan_bytes": board.plan_region.bytes,
         "emulated": board.emulated,

@@ -30,7 +30,7 @@ json_option = click.option(
 PIPE_WIDTH = 160  # columns of tables that go to a file or a pipe
 
 
-def output() -> Console:
+def results() -> Console:
     """Where results are printed; wide enough for every table if it is no terminal."""
     return Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from host.commands.common import json_option, network_path, output, screen, write_json
+from host.commands.common import json_option, network_path, results, screen, write_json
 
 
 @click.command("inspect")
@@ -25,6 +25,6 @@ def command(network: str | None, json_file: str | None) -> None:
     if json_file:
         write_json(describe(compiled), json_file)
     if json_file != "-":
-        console = output()
+        console = results()
         tables.print_network(console, compiled, len(compiled.plan))
         tables.print_timeline(console, compiled.net)

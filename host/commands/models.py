@@ -6,7 +6,7 @@ import click
 from rich.table import Table
 
 from host import catalogue
-from host.commands.common import json_option, output, screen, write_json
+from host.commands.common import json_option, results, screen, write_json
 
 
 @click.group("models")
@@ -30,7 +30,7 @@ def list_models(json_file: str | None) -> None:
     table.add_column("here")
     for entry, path in rows:
         table.add_row(entry.name, entry.title, entry.licence, f"{entry.bytes:,}", "yes" if path else "no")
-    console = output()
+    console = results()
     console.print(table)
     console.print()
     for entry, _ in rows:

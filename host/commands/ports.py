@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from rich.table import Table
 
-from host.commands.common import json_option, output, write_json
+from host.commands.common import json_option, results, write_json
 
 
 @click.command("ports")
@@ -29,4 +29,4 @@ def command(json_file: str | None) -> None:
         table.add_row(
             port.device, port.description, port.vid_pid, port.serial, "ST-Link" if port.is_stlink else ""
         )
-    output().print(table)
+    results().print(table)

@@ -8,7 +8,15 @@ import click
 import numpy as np
 
 from host import runner
-from host.commands.common import Screen, board_option, json_option, network_path, screen, write_json
+from host.commands.common import (
+    Screen,
+    board_option,
+    json_option,
+    network_path,
+    results,
+    screen,
+    write_json,
+)
 from host.errors import NotExactError, OutputError
 
 KERNEL_SETS = ("all", "ref")
@@ -76,7 +84,7 @@ def command(
     if json_file:
         write_json(outcome.result.to_json(), json_file)
     if json_file != "-":
-        print_run(output(), outcome.result)
+        print_run(results(), outcome.result)
     if outcome.result.bit_exact is False:
         raise NotExactError(f"the device's result is not exact: {outcome.result.first_mismatch}")
 
