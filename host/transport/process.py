@@ -17,7 +17,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from host.errors import HostError, ToolMissingError
 
@@ -49,22 +49,27 @@ class ChildProcess:
         description: str,
         error: Callable[[str], HostError],
         env: dict[str, str] | None = None,
+        one_cpu: bool = False,
     ):
-        """`error` makes the exception for a child that ended by itself, from a one-line message."""
+        """`error` makes the exception for a child that ended by itself, from a one-line message.
+
+        `one_cpu` keeps all threads of the child on one processor, where the system can do that.
+        """
         self.description = description
         self._error = error
         self._messages = tempfile.TemporaryFile()  # noqa: SIM115  close() closes it
         self._socket, theirs = socket.socketpair()
         lifeline_end, self._lifeline = os.pipe()
         try:
-            self._shell = subprocess.Popen(
-                ["/bin/sh", "-c", _SUPERVISOR, "tinyconv-supervisor", *command],
-                stdin=theirs,
-                stdout=lifeline_end,
-                stderr=self._messages,
-                start_new_session=True,
-                env=env,
-            )
+            with _on_one_cpu() if one_cpu else contextlib.nullcontext():
+                self._shell = subprocess.Popen(
+                    ["/bin/sh", "-c", _SUPERVISOR, "tinyconv-supervisor", *command],
+                    stdin=theirs,
+                    stdout=lifeline_end,
+                    stderr=self._messages,
+                    start_new_session=True,
+                    env=env,
+                )
         except BaseException:
             os.close(self._lifeline)
             self._socket.close()
@@ -136,6 +141,20 @@ class ChildProcess:
             with contextlib.suppress(ValueError):
                 how = f"by {signal.Signals(number).name}"
         return self._error(f"{self.description} ended {how}" + (f": {lines[-1].strip()}" if lines else ""))
+
+
+@contextlib.contextmanager
+def _on_one_cpu() -> Iterator[None]:
+    """Children that are started in here by this thread inherit one processor."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {sorted(allowed)[os.getpid() % len(allowed)]})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
 
 
 def find_tool(name: str, hint: str) -> str:

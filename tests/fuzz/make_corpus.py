@@ -1,6 +1,7 @@
 """Seeds for the fuzz targets: `python -m tests.fuzz.make_corpus FOLDER [NET.tflite ...]`.
 
-Writes FOLDER/plan (plans of small random networks, and of the given files if they are small) and FOLDER/frame.
+Writes FOLDER/plan, plans of small random networks and of the given files if they are small,
+and FOLDER/frame.
 """
 
 from __future__ import annotations
