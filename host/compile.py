@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from host.errors import ModelError, TruncatedModelError
 from host.model.graph import Graph
 from host.model.rewrites import rewrite
 from host.model.tflite_import import import_tflite
@@ -24,8 +25,12 @@ class Compiled:
 
 
 def compile_file(path: Path, admits: Callable[[str], bool] = choose.any_kernel) -> Compiled:
-    """Compiles a .tflite file; see compile_graph."""
-    return compile_graph(import_tflite(path), admits)
+    """Compiles a .tflite file; see compile_graph. Its errors begin with the file's name."""
+    try:
+        return compile_graph(import_tflite(path), admits)
+    except ModelError as error:
+        what = "truncated or damaged: " if isinstance(error, TruncatedModelError) else ""
+        raise type(error)(f"{path.name}: {what}{error.message}", error.hint) from error
 
 
 def compile_graph(original: Graph, admits: Callable[[str], bool] = choose.any_kernel) -> Compiled:
