@@ -71,7 +71,8 @@ def from_array(
     elif array.dtype == np.int8 and not tensor.unsigned:
         quantised = batch
     elif array.dtype.kind == "f":
-        quantised = quantize_input(graph, Border(border.tensor, border.name, np.dtype(np.float32)), batch)
+        floats = Border(border.tensor, border.name, np.dtype(np.float32))
+        quantised = [quantize_input(graph, floats, sample.astype(np.float32)) for sample in batch]
     else:
         wanted = "uint8" if tensor.unsigned else "int8"
         raise InputError(f"{name}: holds {array.dtype}; the network takes {wanted}, images (uint8) or floats")
