@@ -77,9 +77,13 @@ struct port_info port_info(void) {
 }
 
 void uart_irq_handler(void) {
-    /* reading SR, then DR also clears an overrun or noise, whose byte the checksum will find */
-    (void)PORT_UART->SR;
-    ring_put(&received, (uint8_t)PORT_UART->DR);
+    /* A loop, since QEMU may deliver the next byte within the read of DR and then lowers the interrupt line. Reading SR, then
+     * DR also clears an overrun, whose lost byte the checksum will find. */
+    uint32_t status;
+    while ((status = PORT_UART->SR) & (USART_SR_RXNE | USART_SR_ORE)) {
+        const uint8_t byte = (uint8_t)PORT_UART->DR;
+        if (status & USART_SR_RXNE) ring_put(&received, byte);
+    }
 }
 
 uint32_t port_read(uint8_t *bytes, uint32_t capacity) {
