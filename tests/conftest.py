@@ -10,6 +10,10 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+from host.devices import open_device
+from host.errors import HostError
+from host.link.client import Client
+
 _COMMON = {"deadline": None, "print_blob": True, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("default", **_COMMON, max_examples=50)
 settings.register_profile("ci", **_COMMON, max_examples=100, derandomize=True)
@@ -28,25 +32,39 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: more than a few seconds")
 
 
-@pytest.fixture(scope="session")
-def dut_session(request: pytest.FixtureRequest):
-    """The connected Client of the device under test, started once."""
-    from host.devices import open_device
+class _Device:
+    """The one device of a test session; opened when it is first needed, and again if it was lost."""
 
-    client = open_device(request.config.getoption("--board"), request.config.getoption("--port"))
-    try:
-        client.connect()
-        yield client
-    finally:
-        client.close()
+    def __init__(self, config: pytest.Config):
+        self._where = config.getoption("--board"), config.getoption("--port")
+        self._client: Client | None = None
+
+    def fresh(self) -> Client:
+        if self._client is not None:
+            try:
+                self._client.reset()
+                return self._client
+            except HostError:
+                self.close()  # what an earlier test did to it must not fail this one
+        self._client = open_device(*self._where)
+        self._client.connect()
+        self._client.reset()
+        return self._client
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+
+@pytest.fixture(scope="session")
+def _device(request: pytest.FixtureRequest):
+    device = _Device(request.config)
+    yield device
+    device.close()
 
 
 @pytest.fixture
-def dut(dut_session):
-    """The device under test, freshly reset: it holds no plan."""
-    try:
-        dut_session.reset()
-    except Exception:
-        dut_session.connect()  # an earlier test left the line in a state that RESET did not survive
-        dut_session.reset()
-    return dut_session
+def dut(_device: _Device) -> Client:
+    """The device under test, connected and freshly reset: it holds no plan."""
+    return _device.fresh()
