@@ -331,3 +331,25 @@ def test_a_closed_pipe_is_no_traceback():
         f"{HOST} inspect | head -n 1", shell=True, capture_output=True, text=True, timeout=TIMEOUT_S
     )
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture(scope="module")
+def other_protocol(tmp_path_factory) -> Path:
+    """A firmware of our sources that speaks protocol version 99."""
+    folder = tmp_path_factory.mktemp("build")
+    variables = {"PLATFORMIO_BUILD_FLAGS": "-DPROTOCOL_VERSION=99", "PLATFORMIO_BUILD_DIR": str(folder)}
+    code = "from host import boards, build; print(build.build(boards.load_board('emu_stm32f405')).elf)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | variables, capture_output=True, text=True, timeout=TIMEOUT_S
+    )
+    assert done.returncode == 0, done.stderr
+    return Path(done.stdout.strip())
+
+
+def test_a_firmware_of_another_protocol_version(other_protocol):
+    arguments = ("run", "--firmware", other_protocol, "--input", "random:1")
+    refused(errors.ProtocolMismatchError, *arguments, saying=("version 99", "version 1", "host flash"))
+
+
+def test_the_device_is_usable_after_all_that():
+    assert host("run", "--input", "random:1").returncode == 0
