@@ -13,6 +13,14 @@
 #include <stdint.h>
 #include <string.h>
 
+/* For functions whose inner loop fills the register file. GCC's first scheduling pass hoists the loads of such a loop,
+ * runs out of registers and spills accumulators: 1.44 instead of 1.16 instructions a product (GCC 12). */
+#if defined(__GNUC__) && !defined(__clang__)
+    #define KEEP_ORDER __attribute__((noinline, optimize("no-schedule-insns")))
+#else
+    #define KEEP_ORDER __attribute__((noinline))
+#endif
+
 /* Little-endian word at any address. */
 static inline uint32_t load_word(const void *from) {
     uint32_t word;

@@ -55,10 +55,10 @@ def int8_data(rng: np.random.Generator, count: int, kind: str) -> bytes:
 
 def _records(rng: np.random.Generator, count: int, kind: str, layout: str) -> bytes:
     """Channel records: mostly those of real networks, some at every limit."""
-    usual = rng.integers(0, 2, count, dtype=bool) | (kind == "ramp")
+    usual = rng.integers(0, 2, count, dtype=bool) | (kind == "ramp") | (rng.random() < 0.6)
     multiplier = np.where(usual, rng.integers(1 << 30, 1 << 31, count), rng.integers(0, 1 << 31, count))
     limits = np.array([0, 1, 1 << 30, (1 << 30) - 1, INT32_MAX])
-    multiplier = np.where(rng.random(count) < 0.1, rng.choice(limits, count), multiplier)
+    multiplier = np.where(rng.random(count) < rng.choice([0, 0.1]), rng.choice(limits, count), multiplier)
     shift = np.where(usual, rng.integers(-12, -1, count), rng.integers(-31, 31, count))
     reach = 1 << int(rng.integers(0, 32))
     bias = np.clip(rng.integers(-reach, reach, count), -(2**31), INT32_MAX)
@@ -140,6 +140,8 @@ def _axis(draw: st.DrawFn, *, pool: bool, shape: str) -> dict[str, int]:
     dilation = 1 if pool else draw(st.sampled_from([1, 1, 2, 3]))
     pad = draw(st.integers(0, kernel - 1 if pool else (kernel - 1) * dilation + 2))
     if shape == "same":
+        if draw(st.booleans()):
+            kernel, dilation, pad = 3, 1, 1
         return dict(size=size, out=size, kernel=kernel, stride=1, dilation=dilation, pad=pad)
     beyond = 0 if pool else draw(st.integers(0, 6))
     out = draw(st.integers(1, (size + pad + beyond - 1) // stride + 1))

@@ -78,53 +78,109 @@ static void pair_weights(const struct kernel_args *args, int32_t c, int32_t coun
 /* Where the taps of output row oy are in the ring, for output column 0. An odd last tap has a twin of weight 0. */
 static void tap_offsets(const struct depthwise_params *p, struct layout layout, int32_t oy,
                         int32_t *offsets) {
-    const int32_t first = oy * p->stride_h;
+    int32_t slot = oy * p->stride_h % layout.rows;
     int32_t *to = offsets;
     for (int32_t ky = 0; ky < p->kernel_h; ky++) {
-        const int32_t slot = (first + ky * p->dilation_h) % layout.rows;
         for (int32_t kx = 0; kx < p->kernel_w; kx++) *to++ = slot * layout.columns + kx * p->dilation_w;
+        slot += p->dilation_h;
+        if (slot >= layout.rows) slot -= layout.rows;
     }
     if (to - offsets < 2 * layout.pairs) *to = to[-1];
 }
 
-struct sums {
-    int32_t s[4];
+/* One output row of four channels. */
+struct row {
+    const uint32_t *ring;
+    const int32_t *offsets;
+    const uint32_t *weights;
+    int32_t pairs;
+    int32_t stride; /* words from window to window */
+    int8_t *out;
+    int32_t out_c;
+    int32_t count; /* pixels */
+    const struct rescale *rescale;
+    int32_t addend;
 };
 
-static inline struct sums window_sums(const uint32_t *window, const int32_t *offsets, const uint32_t *weights,
-                                      int32_t pairs, struct sums sums) {
-    int32_t s0 = sums.s[0], s1 = sums.s[1], s2 = sums.s[2], s3 = sums.s[3];
-    for (const int32_t *end = offsets + 2 * pairs; offsets != end; offsets += 2, weights += 4) {
-        const uint32_t a = window[offsets[0]], b = window[offsets[1]];
-        const uint32_t low = pkhbt_lsl16(a, b), high = pkhtb_asr16(b, a);
-        s0 = smlad(sxtb16(low), weights[0], s0);
-        s1 = smlad(sxtb16_ror8(low), weights[1], s1);
-        s2 = smlad(sxtb16(high), weights[2], s2);
-        s3 = smlad(sxtb16_ror8(high), weights[3], s3);
+/* Adds two taps of four channels, a word each, to s0 .. s3. Macros on scalars, for GCC keeps an array of sums in memory. */
+#define ADD_PAIR(first, second, weights)                                                                     \
+    do {                                                                                                     \
+        const uint32_t a = (first), b = (second);                                                            \
+        const uint32_t low = pkhbt_lsl16(a, b), high = pkhtb_asr16(b, a);                                    \
+        s0 = smlad(sxtb16(low), (weights)[0], s0);                                                           \
+        s1 = smlad(sxtb16_ror8(low), (weights)[1], s1);                                                      \
+        s2 = smlad(sxtb16(high), (weights)[2], s2);                                                          \
+        s3 = smlad(sxtb16_ror8(high), (weights)[3], s3);                                                     \
+    } while (0)
+
+/* The same for a last tap, whose weights are in lane 0. */
+#define ADD_SINGLE(word, weights)                                                                            \
+    do {                                                                                                     \
+        const uint32_t even = sxtb16(word), odd = sxtb16_ror8(word);                                         \
+        s0 = smlabb(even, (weights)[0], s0);                                                                 \
+        s1 = smlabb(odd, (weights)[1], s1);                                                                  \
+        s2 = smlatb(even, (weights)[2], s2);                                                                 \
+        s3 = smlatb(odd, (weights)[3], s3);                                                                  \
+    } while (0)
+
+#define START_SUMS(r) int32_t s0 = (r)[0].bias, s1 = (r)[1].bias, s2 = (r)[2].bias, s3 = (r)[3].bias
+
+#define STORE_SHORT(out, r, addend)                                                                          \
+    do {                                                                                                     \
+        (out)[0] = rescale_short(s0, &(r)[0], addend);                                                       \
+        (out)[1] = rescale_short(s1, &(r)[1], addend);                                                       \
+        (out)[2] = rescale_short(s2, &(r)[2], addend);                                                       \
+        (out)[3] = rescale_short(s3, &(r)[3], addend);                                                       \
+    } while (0)
+
+KEEP_ORDER static void short_row(const struct row *row) {
+    const struct rescale *r = row->rescale;
+    const uint32_t *window = row->ring;
+    int8_t *out = row->out;
+    for (int32_t left = row->count; left > 0; left--, window += row->stride, out += row->out_c) {
+        START_SUMS(r);
+        const int32_t *offsets = row->offsets;
+        const uint32_t *weights = row->weights;
+        for (const int32_t *end = offsets + 2 * row->pairs; offsets != end; offsets += 2, weights += 4)
+            ADD_PAIR(window[offsets[0]], window[offsets[1]], weights);
+        STORE_SHORT(out, r, row->addend);
     }
-    return (struct sums){{s0, s1, s2, s3}};
 }
 
-/* One output row of four channels (or the last count of them). */
-static void output_row(const struct kernel_args *args, const struct rescale_layer *layer, int32_t c,
-                       int32_t count, const uint32_t *ring, const int32_t *offsets, const uint32_t *weights,
-                       int32_t pairs, int8_t *out) {
-    const struct depthwise_params *p = args->params;
-    const struct requant_channel *channels = (const struct requant_channel *)args->channels + c;
-    struct rescale r[4];
-    struct sums bias = {{0}};
-    bool is_short = true;
-    for (int32_t i = 0; i < count; i++) {
-        is_short &= rescale_prepare(&r[i], &channels[i], layer);
-        bias.s[i] = channels[i].bias;
+KEEP_ORDER static void short_row_3x3(const struct row *row) {
+    const struct rescale *r = row->rescale;
+    const uint32_t *w = row->weights;
+    const uint32_t *row0 = row->ring + row->offsets[0], *row1 = row->ring + row->offsets[3];
+    const uint32_t *row2 = row->ring + row->offsets[6];
+    int8_t *out = row->out;
+    const int32_t stride = row->stride, addend = row->addend, out_c = row->out_c;
+    for (const int8_t *end = out + row->count * out_c; out != end; out += out_c) {
+        START_SUMS(r);
+        ADD_PAIR(row0[0], row0[1], w);
+        ADD_PAIR(row0[2], row1[0], w + 4);
+        row0 += stride;
+        ADD_PAIR(row1[1], row1[2], w + 8);
+        row1 += stride;
+        ADD_PAIR(row2[0], row2[1], w + 12);
+        ADD_SINGLE(row2[2], w + 16);
+        row2 += stride;
+        STORE_SHORT(out, r, addend);
     }
-    const uint32_t *window = ring;
-    for (int32_t ox = 0; ox < p->out_w; ox++, window += p->stride_w, out += p->out_c) {
-        const struct sums sums = window_sums(window, offsets, weights, pairs, bias);
-        if (is_short && count == 4) {
-            for (int32_t i = 0; i < 4; i++) out[i] = rescale_short(sums.s[i], &r[i], layer->addend);
-        } else {
-            for (int32_t i = 0; i < count; i++) out[i] = rescale_plain(sums.s[i], &channels[i], layer);
+}
+
+/* Any rescale, and the last channels if they are fewer than four. */
+static void plain_row(const struct row *row, const struct requant_channel *channels,
+                      const struct rescale_layer *layer, int32_t count) {
+    const uint32_t *window = row->ring;
+    int8_t *out = row->out;
+    for (int32_t left = row->count; left > 0; left--, window += row->stride, out += row->out_c) {
+        int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+        for (int32_t i = 0; i < row->pairs; i++)
+            ADD_PAIR(window[row->offsets[2 * i]], window[row->offsets[2 * i + 1]], row->weights + 4 * i);
+        const int32_t sums[4] = {s0, s1, s2, s3};
+        for (int32_t i = 0; i < count; i++) {
+            const int32_t sum = (int32_t)((uint32_t)sums[i] + (uint32_t)channels[i].bias);
+            out[i] = rescale_plain(sum, &channels[i], layer);
         }
     }
 }
@@ -133,23 +189,45 @@ void depthwise_rows(const struct kernel_args *args) {
     const struct depthwise_params *p = args->params;
     const struct rescale_layer layer = rescale_layer(p->output_zero, p->clamp_min, p->clamp_max, p->rounding);
     const struct layout layout = layout_of(p);
+    const bool is_3x3 = p->kernel_h == 3 && p->kernel_w == 3 && p->dilation_w == 1;
     uint32_t *ring = args->scratch;
     uint32_t *weights = ring + layout.rows * layout.columns;
     int32_t *offsets = (int32_t *)(weights + 4 * layout.pairs);
     for (int32_t c = 0; c < p->out_c; c += 4) {
+        const struct requant_channel *channels = (const struct requant_channel *)args->channels + c;
         const int32_t count = p->out_c - c < 4 ? p->out_c - c : 4;
+        struct rescale rescale[4];
+        bool is_short = count == 4;
+        for (int32_t i = 0; i < count; i++) is_short &= rescale_prepare(&rescale[i], &channels[i], &layer);
+
         int32_t gathered = 0; /* rows, counted from the first padded one */
         pair_weights(args, c, count, layout.pairs, weights);
         for (int32_t oy = 0; oy < p->out_h; oy++) {
             const int32_t first = oy * p->stride_h;
             if (gathered < first) gathered = first;
             for (; gathered < first + layout.rows; gathered++) {
-                uint32_t *row = ring + gathered % layout.rows * layout.columns;
-                gather_row(args, gathered - p->pad_top, c, count, layout.columns, row);
+                uint32_t *to = ring + gathered % layout.rows * layout.columns;
+                gather_row(args, gathered - p->pad_top, c, count, layout.columns, to);
             }
             tap_offsets(p, layout, oy, offsets);
-            output_row(args, &layer, c, count, ring, offsets, weights, layout.pairs,
-                       args->out + oy * p->out_w * p->out_c + c);
+            const struct row row = {
+                .ring = ring,
+                .offsets = offsets,
+                .weights = weights,
+                .pairs = layout.pairs,
+                .stride = p->stride_w,
+                .out = args->out + oy * p->out_w * p->out_c + c,
+                .out_c = p->out_c,
+                .count = p->out_w,
+                .rescale = rescale,
+                .addend = layer.addend,
+            };
+            if (!is_short)
+                plain_row(&row, channels, &layer, count);
+            else if (is_3x3)
+                short_row_3x3(&row);
+            else
+                short_row(&row);
         }
     }
 }

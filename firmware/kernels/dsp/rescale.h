@@ -54,8 +54,8 @@ static inline int8_t rescale_short(int32_t x, const struct rescale *rescale, int
     return (int8_t)ssat8_asr1(half + addend);
 }
 
-static inline int8_t rescale_plain(int32_t x, const struct requant_channel *channel,
-                                   const struct rescale_layer *layer) {
+__attribute__((noinline, unused)) static int8_t
+rescale_plain(int32_t x, const struct requant_channel *channel, const struct rescale_layer *layer) {
     const int32_t y = requant(x, channel->multiplier, channel->shift, layer->rounding);
     return (int8_t)add_clamp(y, layer->output_zero, layer->clamp_min, layer->clamp_max);
 }
