@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from host import defs, native
 from host.errors import UnsupportedError
+from host.plan import pack
 from host.plan.network import Network, Step
 
 
@@ -41,5 +42,5 @@ def candidates_of(step: Step, admits: Callable[[str], bool] = any_kernel) -> lis
     params = step.packed_params
     if native.params_valid(step.op, params) is not None:
         return []
-    names = [k.name for k in defs.kernels().values() if k.op == step.op and admits(k.name)]
-    return [name for name in names if native.supports(name, params)]
+    kernels = [k for k in defs.kernels().values() if k.op == step.op and admits(k.name)]
+    return [k.name for k in kernels if native.supports(k.name, params) and pack.accepts(k, step)]

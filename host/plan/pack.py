@@ -1,4 +1,9 @@
-"""Packs a step's weights and channel records into the layouts that kernels.def names; one function a layout."""
+"""Packs a step's weights and channel records into the layouts that kernels.def names; one function a layout.
+
+A packer returns None if the step's values are not for that layout: a weight of -128 where bytes are paired, a
+shift that a short requantisation excludes, sums that could leave an accumulator. Such a kernel is no candidate,
+so everything that exactness needs to know about values is decided here, on the host.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +15,23 @@ from host.defs import KernelDef
 from host.plan.network import Step
 
 
+def accepts(kernel: KernelDef, step: Step) -> bool:
+    """Whether the step's weights and channels can be packed for that kernel."""
+    return _WEIGHTS[kernel.weights](step) is not None and _CHANNELS[kernel.channels](step) is not None
+
+
 def weights(kernel: KernelDef, step: Step) -> bytes:
-    """The weights blob of the step for that kernel."""
-    return _WEIGHTS[kernel.weights](step)
+    """The weights blob of the step for a kernel that accepts it."""
+    blob = _WEIGHTS[kernel.weights](step)
+    assert blob is not None
+    return blob
 
 
 def channels(kernel: KernelDef, step: Step) -> bytes:
-    """The blob of per-channel records of the step for that kernel."""
-    return _CHANNELS[kernel.channels](step)
+    """The blob of per-channel records of the step for a kernel that accepts it."""
+    blob = _CHANNELS[kernel.channels](step)
+    assert blob is not None
+    return blob
 
 
 def _none(step: Step) -> bytes:
@@ -36,14 +50,14 @@ def _int32_records(step: Step) -> bytes:
     return np.ascontiguousarray(step.channels, dtype="<i4").tobytes()
 
 
-_WEIGHTS: dict[str, Callable[[Step], bytes]] = {
+_WEIGHTS: dict[str, Callable[[Step], bytes | None]] = {
     "NONE": _none,
     "OHWI": _as_they_are,
     "U16": _as_they_are,
     "SOFTMAX_TABLE": _as_they_are,
 }
 
-_CHANNELS: dict[str, Callable[[Step], bytes]] = {
+_CHANNELS: dict[str, Callable[[Step], bytes | None]] = {
     "NONE": _none,
     "BMS": _int32_records,
     "BMSN": _int32_records,
