@@ -34,4 +34,6 @@ def native_firmware(*extra_flags: str) -> Path:
         for folder in ("app", "link", "port/native")
         for path in sorted((firmware_dir() / folder).glob("*.c"))
     ]
-    return native.build("firmware_native", sources, (*SANITIZE, f"-I{include}", *extra_flags))
+    # Builds of one name replace each other.
+    name = "_".join(["firmware_native", *("".join(c for c in f if c.isalnum()) for f in extra_flags)])
+    return native.build(name, sources, (*SANITIZE, f"-I{include}", *extra_flags))

@@ -2,7 +2,11 @@
 
 #include <stddef.h>
 
+#include <string.h>
+
 #include "../port/port.h"
+#include "../runtime/plan.h"
+#include "build_info.h"
 
 #define FIRST_PROTOCOL_VERSION 1
 
@@ -32,15 +36,22 @@ void send_frame(enum frame_kind kind, uint32_t command, enum status status, uint
 }
 
 void send_bad_version(uint32_t command, uint16_t sequence) {
-    /* PROTOCOL.md: the device's version is in the first two bytes, which are the low half of `field` */
-    const struct plan_error error = {.field = PROTOCOL_VERSION};
+    /* PROTOCOL.md: the first 16 bytes of HELLO's response, which never change */
+    struct {
+        uint16_t protocol_version;
+        uint16_t plan_version;
+        uint8_t build_hash[BUILD_HASH_BYTES];
+        uint32_t clock_hz;
+    } payload = {
+        .protocol_version = PROTOCOL_VERSION, .plan_version = PLAN_VERSION, .clock_hz = port_info().clock_hz};
+    memcpy(payload.build_hash, build_hash, sizeof payload.build_hash);
     const struct frame_header header = {
         .version = FIRST_PROTOCOL_VERSION,
         .kind = FRAME_RESPONSE,
         .command = (uint8_t)command,
         .status = STATUS_BAD_VERSION,
         .sequence = sequence,
-        .length = sizeof error,
+        .length = sizeof payload,
     };
-    send(&header, &error);
+    send(&header, &payload);
 }

@@ -7,7 +7,7 @@
 
 #define CAPACITY 300u
 
-#define CHECK(condition) \
+#define CHECK(condition)                                                                                     \
     if (!(condition)) abort()
 
 struct wire {

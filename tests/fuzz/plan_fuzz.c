@@ -1,7 +1,8 @@
 /* libFuzzer: the plan validator on any bytes, and every plan that it accepts run to its end.
  *
- * The checksum would stop nearly every mutation, so it and the size are put right here. Plan and arena are allocations of exactly
- * their sizes: whatever a plan that was accepted makes a kernel read or write outside is found by the address sanitizer.
+ * The checksum would stop nearly every mutation, so it and the size are put right here. Plan and arena are
+ * allocations of exactly their sizes: whatever a plan that was accepted makes a kernel read or write outside is
+ * found by the address sanitizer.
  */
 #include <stddef.h>
 #include <stdint.h>
