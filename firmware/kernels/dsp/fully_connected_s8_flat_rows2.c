@@ -25,30 +25,30 @@ static void expand(const int8_t *from, int32_t count, uint32_t *to) {
     }
 }
 
-struct sums {
-    int32_t s0, s1;
-};
+/* Four inputs. A macro on scalars: see gemm.c. */
+#define ACCUMULATE(w0, w1)                                                                                   \
+    do {                                                                                                     \
+        const uint32_t word0 = (w0), word1 = (w1), even = x[0], odd = x[1];                                  \
+        s0 = smlad(even, sxtb16(word0), s0);                                                                 \
+        s0 = smlad(odd, sxtb16_ror8(word0), s0);                                                             \
+        s1 = smlad(even, sxtb16(word1), s1);                                                                 \
+        s1 = smlad(odd, sxtb16_ror8(word1), s1);                                                             \
+        w0_next += 4, w1_next += 4, x += 2;                                                                  \
+    } while (0)
 
-static inline struct sums accumulate(struct sums s, uint32_t w0, uint32_t w1, const uint32_t *x) {
-    s.s0 = smlad(x[0], sxtb16(w0), s.s0);
-    s.s1 = smlad(x[0], sxtb16(w1), s.s1);
-    s.s0 = smlad(x[1], sxtb16_ror8(w0), s.s0);
-    s.s1 = smlad(x[1], sxtb16_ror8(w1), s.s1);
-    return s;
-}
-
-static inline struct sums multiply(const int8_t *w0, const int8_t *w1, const uint32_t *x, int32_t inputs,
-                                   struct sums s) {
-    for (const uint32_t *end = x + (inputs & ~7) / 2; x != end; w0 += 8, w1 += 8, x += 4) {
-        s = accumulate(s, load_word(w0), load_word(w1), x);
-        s = accumulate(s, load_word(w0 + 4), load_word(w1 + 4), x + 2);
+KEEP_ORDER static void multiply(const int8_t *w0_next, const int8_t *w1_next, const uint32_t *x,
+                                int32_t inputs, int32_t sums[2]) {
+    int32_t s0 = sums[0], s1 = sums[1];
+    for (const uint32_t *end = x + (inputs & ~15) / 2; x != end;) {
+        ACCUMULATE(load_word(w0_next), load_word(w1_next));
+        ACCUMULATE(load_word(w0_next), load_word(w1_next));
+        ACCUMULATE(load_word(w0_next), load_word(w1_next));
+        ACCUMULATE(load_word(w0_next), load_word(w1_next));
     }
-    if (inputs & 4) {
-        s = accumulate(s, load_word(w0), load_word(w1), x);
-        w0 += 4, w1 += 4, x += 2;
-    }
-    const int32_t rest = inputs & 3;
-    return rest ? accumulate(s, load_bytes(w0, rest), load_bytes(w1, rest), x) : s;
+    for (inputs &= 15; inputs >= 4; inputs -= 4) ACCUMULATE(load_word(w0_next), load_word(w1_next));
+    if (inputs) ACCUMULATE(load_bytes(w0_next, inputs), load_bytes(w1_next, inputs));
+    sums[0] = s0;
+    sums[1] = s1;
 }
 
 static int8_t rescaled(int32_t sum, const struct nudged_channel *channel,
@@ -65,10 +65,10 @@ void fully_connected_s8_flat_rows2(const struct kernel_args *args) {
         int8_t *out = args->out + row * p->out_c;
         for (int32_t left = p->out_c; left > 0; left -= 2, weights += 2 * p->in_c, channels += 2, out += 2) {
             const int32_t second = left > 1; /* without one, both are the first */
-            const struct sums bias = {channels[0].bias, channels[second].bias};
-            const struct sums s = multiply(weights, weights + second * p->in_c, args->scratch, p->in_c, bias);
-            out[0] = rescaled(s.s0, &channels[0], p);
-            out[second] = rescaled(s.s1, &channels[second], p);
+            int32_t sums[2] = {channels[0].bias, channels[second].bias};
+            multiply(weights, weights + second * p->in_c, args->scratch, p->in_c, sums);
+            out[0] = rescaled(sums[0], &channels[0], p);
+            out[second] = rescaled(sums[1], &channels[second], p);
         }
     }
 }
