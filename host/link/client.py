@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from host.errors import DeviceError, HostError, LinkError
 from host.link import frame as wire
 from host.link.hello import Hello, parse_hello
-from host.link.session import Request, Session, mismatch
+from host.link.session import ATTEMPTS, Request, Session, mismatch
 from host.transport.base import Transport
 
 # A device that just started drops what arrives before its serial port is up, so ask often at first.
@@ -147,7 +147,8 @@ class Client:
             if on_progress and len(payload) >= 8:
                 on_progress(*struct.unpack_from("<II", payload))
 
-        answer = self._call("RUN", struct.pack("<HHI", first_step, steps, runs), on_progress=report)
+        request = Request("RUN", struct.pack("<HHI", first_step, steps, runs), once=True)
+        answer = self._exchange([request], on_progress=report)[0]
         return RunResult(*struct.unpack("<QII", _expect("RUN", answer, 16)))
 
     def counts(self, first_step: int, steps: int) -> tuple[int, ...]:
@@ -199,6 +200,7 @@ class Client:
         self, command: str, where: bytes, data: bytes, progress: Callable[[int, int], None] | None
     ) -> None:
         """Sends data in pieces, each behind `where` and its offset."""
+        data = bytes(data)
         size = self._payload_limit() - len(where) - 4
         done = 0
 
@@ -208,14 +210,19 @@ class Client:
             if progress:
                 progress(done, len(data))
 
-        data = bytes(data)
-        self._exchange(
-            [
-                Request(command, where + struct.pack("<I", at) + data[at : at + size])
-                for at in range(0, max(1, len(data)), size)
-            ],
-            on_answer=count,
-        )
+        pieces = [
+            Request(command, where + struct.pack("<I", at) + data[at : at + size])
+            for at in range(0, max(1, len(data)), size)
+        ]
+        for attempt in range(ATTEMPTS):
+            try:
+                self._exchange(pieces, on_answer=count)
+                return
+            except DeviceError as error:
+                # A line that doubles frames can make the device begin anew behind our back; then so do we.
+                if error.status != "BAD_SEQUENCE" or attempt == ATTEMPTS - 1:
+                    raise
+                done = 0
 
     def _payload_limit(self) -> int:
         """The largest payload of which two fit the window, so that the line is never idle."""

@@ -3,7 +3,9 @@
 Knows no command but HELLO's error, BAD_VERSION. Rules: firmware/link/PROTOCOL.md.
 
 Repetition is go-back-N. A line does not reorder and the device answers in order, so only an answer to the
-oldest request counts; an answer to a later one says that the oldest, or its answer, was lost.
+oldest request counts; an answer to a later one says that the oldest, or its answer, was lost. A repeated
+request gets a new number, so that a late answer to the first try is not taken for one to the second: the device
+may have been in another state.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ from host.transport.base import Transport
 
 ANSWER_TIMEOUT_S = 2.0
 ATTEMPTS = 5
-_QUIET_S = 0.05  # no byte for so long: what was under way has arrived
+_QUIET_S = 0.05  # no byte for so long: what was under way has arrived; longer if the line is slower
+_MAX_QUIET_S = 0.5
 _FLOOD_S = 1.0  # a line that is not quiet after so long will not be
 _MAX_IN_FLIGHT = 8  # bounds what one lost byte makes us send again
 
@@ -33,10 +36,11 @@ _FIRST_WINDOW_BYTES = 64
 
 @dataclass(frozen=True)
 class Request:
-    """A command's name and its payload."""
+    """A command's name and its payload; with `once` it keeps its number when it is repeated."""
 
     command: str
     payload: bytes = b""
+    once: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ class Session:
         self._sequence = secrets.randbelow(0x10000)
         self._attempt = 0
         self._foreign_progress = False
+        self._round_trip_s = 0.0
 
     def drain(self) -> None:
         """Forgets what an earlier conversation left in the line, and ends a half-sent frame of it."""
@@ -92,11 +97,13 @@ class Session:
         """
         timeouts = list(timeouts)
         waiting = deque(self._number(r) for r in requests)
+        alone = len(waiting) == 1
         flying: deque[_Sent] = deque()
         answers: list[bytes] = []
         self._attempt = 0
         while waiting or flying:
             self._send_within_credits(waiting, flying)
+            begin = self._clock()
             try:
                 answer = self._answer_to_oldest(flying, timeouts[self._attempt], on_progress, ignore_damage)
             except _Trouble as trouble:
@@ -104,10 +111,13 @@ class Session:
                 if self._attempt == len(timeouts):
                     raise self._gave_up(flying[0].request.command, str(trouble)) from None
                 self.resent_frames += len(flying)
-                waiting.extendleft(reversed(flying))
+                again = [s if s.request.once else self._number(s.request) for s in flying]
+                waiting.extendleft(reversed(again))
                 flying.clear()
                 continue
             sent = flying.popleft()
+            if alone:
+                self._measured(self._clock() - begin)
             if answer.status:
                 self._settle(len(flying))
                 raise refusal(sent.request.command, answer.status, answer.payload)
@@ -177,6 +187,11 @@ class Session:
                 self._settle(len(flying) - 1 - sequences.index(item.sequence))
                 raise _Trouble("no answer")
 
+    def _measured(self, seconds: float) -> None:
+        """Learns the line's round trip: the shortest that was seen, since others include the device's work."""
+        fastest = min(seconds, self._round_trip_s) if self._round_trip_s else seconds
+        self._round_trip_s = min(fastest, _MAX_QUIET_S / 2)
+
     def _gave_up(self, command: str, trouble: str) -> LinkError:
         if self._foreign_progress:
             return LinkError(
@@ -192,7 +207,7 @@ class Session:
         """Waits until so many more answers have come, or nothing comes any more: their credits are back."""
         end = self._clock() + _FLOOD_S
         while answers > 0 and self._clock() < end:
-            item = self._receive(_QUIET_S)
+            item = self._receive(max(_QUIET_S, 2 * self._round_trip_s))
             if item is None:
                 break
             if isinstance(item, Damaged) or item.kind == Kind.RESPONSE:
