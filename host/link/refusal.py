@@ -45,6 +45,8 @@ def refusal(command: str, status_code: int, payload: bytes) -> HostError:
     if status.name.startswith("KERNEL_") and needed:
         names = {k.id: k.name for k in defs.kernels().values()}
         notes.append(f"kernel {names.get(needed, needed)}")
+    elif field == "step_params":
+        notes.append(f"parameter {needed}")
     elif needed or available:
         notes.append(f"needs {needed}, available {available}")
     message = f"{command}: {status.text}" + (f" ({', '.join(notes)})" if notes else "")

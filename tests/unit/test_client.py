@@ -242,7 +242,7 @@ FAULTS = {
     "duplicate": Faults(duplicate_chunk=0.02),
     "delay": Faults(delay=0.02),
     "only to the device": Faults(drop_byte=0.05, flip_bit=0.05, both_ways=False),
-    "everything": Faults(0.01, 0.01, 0.01, 0.01, 0.01),
+    "everything": Faults(0.005, 0.005, 0.005, 0.005, 0.005),
 }
 
 
