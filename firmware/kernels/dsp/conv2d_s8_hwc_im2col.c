@@ -1,12 +1,12 @@
-/* CONV_2D of any shape: the windows of 4 pixels are copied together and expanded, then multiplied as in a pointwise one.
+/* CONV_2D of any shape: the windows of 4 to 32 pixels are copied together and expanded, then multiplied as in a pointwise one.
  *
- * in [in_h][in_w][in_c], out [out_h][out_w][out_c], weights OHWI (any alignment), channels BMS. Scratch: 4 windows as int16, and one as bytes
+ * in [in_h][in_w][in_c], out [out_h][out_w][out_c], weights OHWI (any alignment), channels BMS. Scratch: 4 to 32 windows as int16, and one as bytes
  * unless in_c is a multiple of 4. A product is below 2^14, sums are modulo 2^32. Bit-equal to conv2d_s8_hwc_ref.
  * Not supported: weights_zero other than 0.
  */
 #include "gemm.h"
 
-#define BLOCK_PIXELS 4
+#define LEAST_PIXELS 4
 
 static int32_t window_inputs(const struct conv2d_params *p) {
     return p->kernel_h * p->kernel_w * p->in_c;
@@ -19,9 +19,8 @@ bool conv2d_s8_hwc_im2col_supports(const void *params) {
 
 uint32_t conv2d_s8_hwc_im2col_scratch_bytes(const void *params) {
     const struct conv2d_params *p = params;
-    const int32_t pair_words = GEMM_PAIR_WORDS(window_inputs(p));
     const int32_t bytes_words = p->in_c % 4 ? gemm_groups(window_inputs(p)) : 0;
-    return (uint32_t)(BLOCK_PIXELS / 2 * pair_words + bytes_words) * sizeof(uint32_t);
+    return (uint32_t)(gemm_block_words(window_inputs(p), LEAST_PIXELS) + bytes_words) * sizeof(uint32_t);
 }
 
 /* Input of tap (ky, kx) of the window at (oy, ox), or NULL in the padding. */
@@ -47,13 +46,32 @@ static void expand_window(const struct kernel_args *args, int32_t top, int32_t l
     }
 }
 
-/* Any in_c: the window as bytes, in the order of the weights. */
+static int8_t *copy(const int8_t *from, int32_t count, int8_t *to) {
+    for (; count >= 4; count -= 4, from += 4, to += 4) store_word(to, load_word(from));
+    for (; count > 0; count--) *to++ = *from++;
+    return to;
+}
+
+static int8_t *fill(int8_t value, int32_t count, int8_t *to) {
+    for (; count > 0; count--) *to++ = value;
+    return to;
+}
+
+/* Any in_c: the window as bytes, in the order of the weights. Undilated rows inside the image are one copy. */
 static void copy_window(const struct kernel_args *args, int32_t top, int32_t left, int8_t *to) {
     const struct conv2d_params *p = args->params;
+    const bool whole_rows = p->dilation_w == 1 && left >= 0 && left + p->kernel_w <= p->in_w;
     for (int32_t ky = 0; ky < p->kernel_h; ky++) {
-        for (int32_t kx = 0; kx < p->kernel_w; kx++) {
-            const int8_t *from = tap(args, top + ky * p->dilation_h, left + kx * p->dilation_w);
-            for (int32_t ic = 0; ic < p->in_c; ic++) *to++ = from ? from[ic] : (int8_t)p->input_zero;
+        const int32_t iy = top + ky * p->dilation_h;
+        if (iy < 0 || iy >= p->in_h) {
+            to = fill((int8_t)p->input_zero, p->kernel_w * p->in_c, to);
+        } else if (whole_rows) {
+            to = copy(tap(args, iy, left), p->kernel_w * p->in_c, to);
+        } else {
+            for (int32_t kx = 0; kx < p->kernel_w; kx++) {
+                const int8_t *from = tap(args, iy, left + kx * p->dilation_w);
+                to = from ? copy(from, p->in_c, to) : fill((int8_t)p->input_zero, p->in_c, to);
+            }
         }
     }
 }
@@ -63,8 +81,9 @@ void conv2d_s8_hwc_im2col(const struct kernel_args *args) {
     const int32_t inputs = window_inputs(p), pair_words = GEMM_PAIR_WORDS(inputs);
     const struct gemm gemm = {args->weights, args->channels, inputs, p->out_c,
                               rescale_layer(p->output_zero, p->clamp_min, p->clamp_max, p->rounding)};
+    const int32_t block = gemm_block_pixels(inputs, LEAST_PIXELS);
     uint32_t *pairs = args->scratch;
-    int8_t *bytes = (int8_t *)(pairs + BLOCK_PIXELS / 2 * pair_words);
+    int8_t *bytes = (int8_t *)(pairs + gemm_block_words(inputs, LEAST_PIXELS));
     int8_t *out = args->out;
     int32_t waiting = 0;
     for (int32_t oy = 0; oy < p->out_h; oy++) {
@@ -77,7 +96,7 @@ void conv2d_s8_hwc_im2col(const struct kernel_args *args) {
                 copy_window(args, top, left, bytes);
                 gemm_expand(bytes, inputs, to);
             }
-            if (++waiting == BLOCK_PIXELS) {
+            if (++waiting == block) {
                 gemm_block(&gemm, pairs, waiting, out);
                 out += waiting * p->out_c;
                 waiting = 0;

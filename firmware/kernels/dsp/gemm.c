@@ -1,10 +1,7 @@
 #include "gemm.h"
 
-/* Sums of two channels at two pixels. */
-enum { C0P0, C0P1, C1P0, C1P1, SUMS };
-
-/* Adds four inputs: a weight word of each channel, four words of the pixel pair. A macro on scalars, for GCC keeps an array
- * of sums in memory. */
+/* Adds four inputs: a weight word of each channel, four words of the pixel pair, to the sums s<channel><pixel>. A macro on
+ * scalars, for GCC keeps an array of sums in memory. */
 #define ACCUMULATE(w0, w1)                                                                                   \
     do {                                                                                                     \
         const uint32_t word0 = (w0), word1 = (w1);                                                           \
@@ -23,57 +20,69 @@ enum { C0P0, C0P1, C1P0, C1P1, SUMS };
         w0_next += 4, w1_next += 4, x += 4;                                                                  \
     } while (0)
 
-KEEP_ORDER static void multiply(const int8_t *w0_next, const int8_t *w1_next, const uint32_t *x,
-                                int32_t inputs, int32_t sums[SUMS]) {
-    int32_t s00 = sums[C0P0], s01 = sums[C0P1], s10 = sums[C1P0], s11 = sums[C1P1];
-    for (const uint32_t *end = x + (inputs & ~7); x != end;) {
-        ACCUMULATE(load_word(w0_next), load_word(w1_next));
-        ACCUMULATE(load_word(w0_next), load_word(w1_next));
+/* Two channels for all pixels of a block, ready to run. */
+struct tile {
+    const int8_t *w0, *w1;
+    const struct requant_channel *c0, *c1;
+    struct rescale r0, r1;
+    const struct rescale_layer *layer;
+    int32_t inputs;
+    int32_t out_c;
+    int32_t second; /* channels from the first to the second: 1, or 0 if there is none */
+};
+
+#define MULTIPLY(tile)                                                                                       \
+    const int8_t *w0_next = (tile)->w0, *w1_next = (tile)->w1;                                               \
+    int32_t s00 = (tile)->r0.bias, s01 = s00, s10 = (tile)->r1.bias, s11 = s10;                              \
+    for (const uint32_t *end = x + ((tile)->inputs & ~7); x != end;) {                                       \
+        ACCUMULATE(load_word(w0_next), load_word(w1_next));                                                  \
+        ACCUMULATE(load_word(w0_next), load_word(w1_next));                                                  \
+    }                                                                                                        \
+    if ((tile)->inputs & 4) ACCUMULATE(load_word(w0_next), load_word(w1_next));                              \
+    const int32_t rest = (tile)->inputs & 3;                                                                 \
+    if (rest) ACCUMULATE(load_bytes(w0_next, rest), load_bytes(w1_next, rest))
+
+/* Whole pairs of pixels and short rescales. */
+KEEP_ORDER static const uint32_t *short_pairs(const struct tile *tile, const uint32_t *x, int32_t pairs,
+                                              int8_t *out) {
+    const int32_t addend = tile->layer->addend;
+    for (; pairs > 0; pairs--) {
+        MULTIPLY(tile);
+        int8_t *next = out + tile->out_c;
+        out[0] = rescale_short(s00, &tile->r0, addend);
+        out[1] = rescale_short(s10, &tile->r1, addend);
+        next[0] = rescale_short(s01, &tile->r0, addend);
+        next[1] = rescale_short(s11, &tile->r1, addend);
+        out = next + tile->out_c;
     }
-    if (inputs & 4) ACCUMULATE(load_word(w0_next), load_word(w1_next));
-    const int32_t rest = inputs & 3;
-    if (rest) ACCUMULATE(load_bytes(w0_next, rest), load_bytes(w1_next, rest));
-    sums[C0P0] = s00;
-    sums[C0P1] = s01;
-    sums[C1P0] = s10;
-    sums[C1P1] = s11;
+    return x;
 }
 
-/* Channels oc and oc + second (0 or 1) for all pixels. */
-static void channel_pair(const struct gemm *gemm, const uint32_t *pairs, int32_t pixels, int32_t oc,
-                         int32_t second, int8_t *out) {
-    const struct requant_channel *c0 = &gemm->channels[oc], *c1 = c0 + second;
-    const int8_t *w0 = gemm->weights + oc * gemm->inputs, *w1 = w0 + second * gemm->inputs;
-    const int32_t inputs = gemm->inputs, out_c = gemm->out_c, pair_words = GEMM_PAIR_WORDS(inputs);
-    struct rescale r0, r1;
-    const bool short0 = rescale_prepare(&r0, c0, &gemm->layer);
-    const bool is_short = rescale_prepare(&r1, c1, &gemm->layer) && short0;
-    const int32_t addend = gemm->layer.addend;
-    out += oc;
-    for (; pixels > 0; pixels -= 2, pairs += pair_words, out += 2 * out_c) {
-        int32_t s[SUMS] = {r0.bias, r0.bias, r1.bias, r1.bias};
-        multiply(w0, w1, pairs, inputs, s);
-        int8_t y[SUMS];
-        if (is_short) {
-            y[C0P0] = rescale_short(s[C0P0], &r0, addend);
-            y[C0P1] = rescale_short(s[C0P1], &r0, addend);
-            y[C1P0] = rescale_short(s[C1P0], &r1, addend);
-            y[C1P1] = rescale_short(s[C1P1], &r1, addend);
-        } else {
-            for (int32_t i = 0; i < SUMS; i++) y[i] = rescale_plain(s[i], i < C1P0 ? c0 : c1, &gemm->layer);
-        }
-        /* without a second channel both are the first */
-        out[0] = y[C0P0];
-        out[second] = y[C1P0];
+/* Anything else: an odd last pixel, a single channel (then both are the first), a plain rescale. */
+KEEP_ORDER static void plain_pairs(const struct tile *tile, const uint32_t *x, int32_t pixels, int8_t *out) {
+    for (; pixels > 0; pixels -= 2, out += 2 * tile->out_c) {
+        MULTIPLY(tile);
+        out[0] = rescale_plain(s00, tile->c0, tile->layer);
+        out[tile->second] = rescale_plain(s10, tile->c1, tile->layer);
         if (pixels > 1) {
-            out[out_c] = y[C0P1];
-            out[out_c + second] = y[C1P1];
+            out[tile->out_c] = rescale_plain(s01, tile->c0, tile->layer);
+            out[tile->out_c + tile->second] = rescale_plain(s11, tile->c1, tile->layer);
         }
     }
 }
 
 void gemm_block(const struct gemm *gemm, const uint32_t *pairs, int32_t pixels, int8_t *out) {
-    int32_t oc = 0;
-    for (; oc + 1 < gemm->out_c; oc += 2) channel_pair(gemm, pairs, pixels, oc, 1, out);
-    if (oc < gemm->out_c) channel_pair(gemm, pairs, pixels, oc, 0, out);
+    struct tile tile = {.layer = &gemm->layer, .inputs = gemm->inputs, .out_c = gemm->out_c};
+    for (int32_t oc = 0; oc < gemm->out_c; oc += 2) {
+        tile.second = oc + 1 < gemm->out_c;
+        tile.c0 = &gemm->channels[oc];
+        tile.c1 = tile.c0 + tile.second;
+        tile.w0 = gemm->weights + oc * gemm->inputs;
+        tile.w1 = tile.w0 + tile.second * gemm->inputs;
+        const bool short0 = rescale_prepare(&tile.r0, tile.c0, &gemm->layer);
+        const bool short1 = rescale_prepare(&tile.r1, tile.c1, &gemm->layer);
+        const int32_t whole = short0 && short1 && tile.second ? pixels / 2 : 0;
+        const uint32_t *x = short_pairs(&tile, pairs, whole, out + oc);
+        plain_pairs(&tile, x, pixels - 2 * whole, out + oc + 2 * whole * gemm->out_c);
+    }
 }

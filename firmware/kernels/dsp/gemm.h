@@ -21,6 +21,18 @@ static inline int32_t gemm_groups(int32_t inputs) {
 
 #define GEMM_PAIR_WORDS(inputs) (4 * gemm_groups(inputs))
 
+/* Pixels of a block: up to 32 in 2 KB of scratch, at least `least`; even. Every block costs each pair of channels a set-up and
+ * a pass over its weights. */
+static inline int32_t gemm_block_pixels(int32_t inputs, int32_t least) {
+    const int32_t fit = 2048 / (8 * gemm_groups(inputs)) & ~1;
+    return fit < least ? least : fit > 32 ? 32 : fit;
+}
+
+/* Words of scratch of a block. */
+static inline int32_t gemm_block_words(int32_t inputs, int32_t least) {
+    return gemm_block_pixels(inputs, least) / 2 * GEMM_PAIR_WORDS(inputs);
+}
+
 /* Expands count inputs at `from` to groups at `to`; groups of a pixel are four words apart. */
 static inline uint32_t *gemm_expand(const int8_t *from, int32_t count, uint32_t *to) {
     for (; count >= 4; count -= 4, from += 4, to += 4) {
