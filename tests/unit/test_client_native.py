@@ -89,7 +89,6 @@ requests = st.builds(
 )
 
 
-@settings(max_examples=150)
 @given(st.lists(requests, min_size=1, max_size=20), st.booleans())
 def test_any_requests_in_any_order(firmware, plan, frames, loaded):
     if loaded:
@@ -175,3 +174,17 @@ def test_it_answers_a_thousand_requests_in_order(firmware):
     payloads = [str(n).encode() for n in range(1000)]
     assert firmware.session.exchange([Request("PING", p) for p in payloads]) == payloads
     assert firmware.session.resent_frames == 0
+
+
+def test_a_plan_in_flash_outlives_a_reset(plan, tmp_path):
+    file = tmp_path / "plan.bin"
+    file.write_bytes(plan)
+    with Client(NativeTransport(native_firmware(), [str(file)], {**os.environ, **ENVIRONMENT})) as client:
+        infos = []
+        for _ in range(2):
+            infos.append(client.select_flash_plan())
+            client.write_tensor(0, bytes(1024))
+            assert client.run().steps_done == infos[0].steps
+            client.reset()
+        assert infos[0] == infos[1]
+        assert infos[0].total_bytes == len(plan)

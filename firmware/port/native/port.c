@@ -1,0 +1,96 @@
+/* A process of the computer that it is built on: the link on standard input and output, for tests under the
+ * sanitizers. An argument names a file that plays the flash region for plans. */
+#include "../port.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define POOL_BYTES       (128u * 1024)
+#define FLASH_PLAN_BYTES (1024u * 1024)
+
+static char **arguments;
+static uint8_t *pool;
+static uint8_t *flash_plan;
+
+/* main() takes no arguments, as on a chip; both glibc and macOS hand them to constructors too. */
+__attribute__((constructor)) static void keep_arguments(int count, char **values) {
+    (void)count;
+    arguments = values;
+}
+
+/* What no device meets: nothing can be reported over the link then. */
+static _Noreturn void give_up(const char *what) {
+    perror(what);
+    exit(2);
+}
+
+void port_init(void) {
+    /* Of exactly these sizes, so that the address sanitizer sees a byte too far. */
+    pool = aligned_alloc(8, POOL_BYTES);
+    flash_plan = calloc(1, FLASH_PLAN_BYTES);
+    if (pool == NULL || flash_plan == NULL) give_up("memory");
+    if (arguments[1] == NULL) return;
+    FILE *file = fopen(arguments[1], "rb");
+    if (file == NULL) give_up(arguments[1]);
+    if (fread(flash_plan, 1, FLASH_PLAN_BYTES, file) == 0) give_up(arguments[1]);
+    fclose(file);
+}
+
+struct port_info port_info(void) {
+    return (struct port_info){
+        .clock_source = CLOCK_EMULATED, .counter_kind = COUNTER_NONE, .flags = PORT_EMULATED};
+}
+
+static bool can_read(int timeout_ms) {
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    return poll(&input, 1, timeout_ms) > 0;
+}
+
+uint32_t port_read(uint8_t *bytes, uint32_t capacity) {
+    if (!can_read(0)) return 0;
+    const ssize_t count = read(STDIN_FILENO, bytes, capacity);
+    if (count <= 0) exit(0); /* the host is gone */
+    return (uint32_t)count;
+}
+
+void port_write(const uint8_t *bytes, uint32_t count) {
+    while (count > 0) {
+        const ssize_t written = write(STDOUT_FILENO, bytes, count);
+        if (written <= 0) exit(0);
+        bytes += written;
+        count -= (uint32_t)written;
+    }
+}
+
+void port_wait(void) {
+    can_read(-1);
+}
+
+/* Nanoseconds: only good for seeing that time passes, hence COUNTER_NONE. */
+uint32_t port_counter(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint32_t)((uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec);
+}
+
+uint8_t *port_pool(uint32_t *bytes) {
+    *bytes = POOL_BYTES;
+    return pool;
+}
+
+const uint8_t *port_flash_plan(uint32_t *bytes) {
+    *bytes = FLASH_PLAN_BYTES;
+    return flash_plan;
+}
+
+struct port_fault port_last_fault(void) {
+    return (struct port_fault){0};
+}
+
+_Noreturn void port_reset(void) {
+    execv(arguments[0], arguments);
+    give_up(arguments[0]);
+}
