@@ -69,7 +69,7 @@ def build(name: str, extra_sources: list[Path], flags: tuple[str, ...]) -> Path:
     if result.is_file():
         return result
     folder.mkdir(parents=True, exist_ok=True)
-    older = list(folder.glob(f"{Path(name).stem}-*"))
+    older = [p for p in folder.glob(f"{Path(name).stem}-*") if p != result.parent]
     with tempfile.TemporaryDirectory(dir=folder, prefix="building-") as aside:
         target = Path(aside) / name
         command = [cc, *FLAGS, *flags, *map(str, files), "-o", str(target)]
@@ -78,8 +78,8 @@ def build(name: str, extra_sources: list[Path], flags: tuple[str, ...]) -> Path:
             raise BuildError(f"{cc} failed on the kernels: {_first_error(done.stderr)}")
         result.parent.mkdir(exist_ok=True)
         os.replace(target, result)
-    for folder in older:
-        shutil.rmtree(folder, ignore_errors=True)
+    for path in older:
+        shutil.rmtree(path, ignore_errors=True)
     return result
 
 
@@ -136,6 +136,13 @@ def supports(kernel: str, params: bytes) -> bool:
 def scratch_bytes(kernel: str, params: bytes) -> int:
     """Scratch that the kernel needs, of parameters that it supports."""
     return getattr(library(), kernel + "_scratch_bytes")(params)
+
+
+def gap_bytes(kernel: str, params: bytes) -> int:
+    """How far the input must begin after the output to overlap it, for kernels whose overlap is AHEAD."""
+    function = getattr(library(), kernel + "_gap_bytes")
+    function.restype = ctypes.c_uint32
+    return function(params)
 
 
 def weights_bytes(kernel: str, params: bytes) -> int:

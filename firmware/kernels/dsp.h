@@ -1,11 +1,12 @@
-/* The only header with intrinsics: instructions of the Arm DSP extension (Cortex-M4, M7, M33 with DSP), and the same
- * results in plain C elsewhere, so that every kernel compiles and is tested on a PC.
+/* The only header with intrinsics: instructions of the Arm DSP extension (Cortex-M4, M7, M33 with DSP), and
+ * the same results in plain C elsewhere, so that every kernel compiles and is tested on a PC.
  *
- * Names are the instructions' own, in lower case. A word of two int16 lanes is a uint32_t; lane 0 is the low half.
- * Accumulations wrap modulo 2^32, as the instructions do.
+ * Names are the instructions' own, in lower case. A word of two int16 lanes is a uint32_t; lane 0 is the low
+ * half. Accumulations wrap modulo 2^32, as the instructions do.
  *
- * On Arm, CMSIS-Core's names are used where a framework or pack provides them; otherwise they are mapped to the compiler's
- * arm_acle.h, which is what CMSIS-Core 6 does under GCC. Instructions that neither offers are single lines of assembly.
+ * On Arm, CMSIS-Core's names are used where a framework or pack provides them; otherwise they are mapped to
+ * the compiler's arm_acle.h, which is what CMSIS-Core 6 does under GCC. Instructions that neither offers are
+ * single lines of assembly.
  */
 #ifndef TINYCONV_DSP_H
 #define TINYCONV_DSP_H
@@ -13,8 +14,9 @@
 #include <stdint.h>
 #include <string.h>
 
-/* For functions whose inner loop fills the register file. GCC's first scheduling pass hoists the loads of such a loop,
- * runs out of registers and spills accumulators: 1.44 instead of 1.16 instructions a product (GCC 12). */
+/* For functions whose inner loop fills the register file. GCC's first scheduling pass hoists the loads of
+ * such a loop, runs out of registers and spills accumulators: 1.44 instead of 1.16 instructions a product
+ * (GCC 12). */
 #if defined(__GNUC__) && !defined(__clang__)
     #define KEEP_ORDER __attribute__((noinline, optimize("no-schedule-insns")))
 #else

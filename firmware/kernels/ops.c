@@ -1,13 +1,15 @@
-/* What parameters an operator accepts. They come from a plan that nobody has checked: after op_params_valid() said yes,
- * no kernel leaves its buffers, overflows an index or divides by zero, whatever the values.
+/* What parameters an operator accepts. They come from a plan that nobody has checked: after op_params_valid()
+ * said yes, no kernel leaves its buffers, overflows an index or divides by zero, whatever the values.
  *
- * Two stages: every field has a range by its name; then one function an operator relates the fields to each other.
+ * Two stages: every field has a range by its name; then one function an operator relates the fields to each
+ * other.
  */
 #include <stddef.h>
 
 #include "kernel.h"
 
-/* A dimension, stride or padding; windows span less and begin less than twice that from the image (windows_near). */
+/* A dimension, stride or padding; windows span less and begin less than twice that from the image
+ * (windows_near). */
 #define MAX_DIM 65535
 /* Of a tensor or a weights blob; every index into one, and one row more, fits int32. */
 #define MAX_ELEMS (1 << 28)
@@ -123,7 +125,8 @@ static bool windows_near(int32_t out, int32_t stride, int32_t pad, int32_t in) {
     return (int64_t)(out - 1) * stride - pad <= (int64_t)in + MAX_DIM;
 }
 
-/* Whether every window, seen along one axis, spans an element of the image: the first one and the last one do. */
+/* Whether every window, seen along one axis, spans an element of the image: the first one and the last one
+ * do. */
 static bool windows_touch(int32_t out, int32_t stride, int32_t pad, int32_t in, int32_t kernel) {
     return pad < kernel && (int64_t)(out - 1) * stride - pad < in;
 }

@@ -1,8 +1,9 @@
 /* Requantisation, exactly as the reference kernels do it (TensorFlow Lite, kernels/internal/common.h).
  *
- * All functions are defined for every int32 x, multiplier in [0, 2^31) and shift in [-31, 30]. The plain forms here are
- * the definition; faster forms live beside the kernels that use them and are tested against these.
- * Right shifts of negative numbers are arithmetic and conversions to int32 wrap, as in every compiler we use.
+ * All functions are defined for every int32 x, multiplier in [0, 2^31) and shift in [-31, 30]. The plain
+ * forms here are the definition; faster forms live beside the kernels that use them and are tested against
+ * these. Right shifts of negative numbers are arithmetic and conversions to int32 wrap, as in every compiler
+ * we use.
  */
 #ifndef TINYCONV_REQUANT_H
 #define TINYCONV_REQUANT_H
@@ -44,8 +45,8 @@ static inline int32_t requant_double(int32_t x, int32_t multiplier, int32_t shif
                                   right);
 }
 
-/* MultiplyByQuantizedMultiplier with one rounding, halves rounded up. The sum is below 2^62 + 2^61. The result wraps
- * where it does not fit, which a left shift can cause. */
+/* MultiplyByQuantizedMultiplier with one rounding, halves rounded up. The sum is below 2^62 + 2^61. The
+ * result wraps where it does not fit, which a left shift can cause. */
 static inline int32_t requant_single(int32_t x, int32_t multiplier, int32_t shift) {
     const int32_t total = 31 - shift;
     return (int32_t)(((int64_t)x * multiplier + (INT64_C(1) << (total - 1))) >> total);

@@ -1,10 +1,11 @@
-/* Runs kernels under the sanitizers, with every buffer malloc'ed to its exact size. Started by tests/kernels/runner.py.
+/* Runs kernels under the sanitizers, with every buffer malloc'ed to its exact size. Started by
+ * tests/kernels/runner.py.
  *
  * Requests on standard input, answers on standard output, all words uint32 in the machine's order:
  *   CHECK  op, params_bytes, params
- *          -> valid, field; if valid: in0, in1, out elements, count, count * (kernel id, supports, scratch, weights,
- *             channels), the last three 0 if it does not support them
- *   RUN    kernel id, in_place (0, 1, or NOT_IN_PLACE), bytes of params, in0, in1, weights, channels, out; those six
+ *          -> valid, field; if valid: in0, in1, out elements, count, count * (kernel id, supports, scratch,
+ * weights, channels), the last three 0 if it does not support them RUN    kernel id, place (enum place),
+ * bytes of params, in0, in1, weights, channels, out; those six
  *          -> whether the blobs are valid; if so: the output
  * It ends with its input. A sanitizer's finding ends it with a report on standard error.
  */
@@ -15,7 +16,9 @@
 #include "../../firmware/kernels/kernel.h"
 
 enum { CHECK = 1, RUN = 2 };
-#define NOT_IN_PLACE 0xffffffffu
+
+/* Where the output lies. BEHIND_INPUT0: it begins gap_bytes() before input 0, as AHEAD permits. */
+enum place { PLACE_INPUT0 = 0, PLACE_INPUT1 = 1, PLACE_OWN = 2, PLACE_BEHIND_INPUT0 = 3 };
 
 static void read_exactly(void *to, size_t bytes) {
     if (bytes && fread(to, 1, bytes, stdin) != bytes) exit(3);
@@ -68,7 +71,7 @@ static void check(void) {
 
 static void run(void) {
     const struct kernel *kernel = kernel_find(read_word());
-    const uint32_t in_place = read_word();
+    const uint32_t place = read_word();
     uint32_t bytes[6];
     void *buffers[6];
     for (int i = 0; i < 6; i++) bytes[i] = read_word();
@@ -79,7 +82,15 @@ static void run(void) {
         const uint32_t scratch_bytes = kernel->scratch_bytes(buffers[0]);
         void *scratch = malloc(scratch_bytes);
         memset(scratch, 0xa5, scratch_bytes);
-        int8_t *out = in_place == NOT_IN_PLACE ? buffers[5] : buffers[1 + in_place];
+        int8_t *out = place == PLACE_OWN ? buffers[5] : buffers[1 + place % 2];
+        if (place == PLACE_BEHIND_INPUT0) {
+            const uint32_t gap = (kernel->gap_bytes(buffers[0]) + 3) / 4 * 4;
+            const uint32_t needed = gap + bytes[1] > bytes[5] ? gap + bytes[1] : bytes[5];
+            out = malloc(needed);
+            memcpy(out + gap, buffers[1], bytes[1]);
+            free(buffers[1]);
+            buffers[1] = out + gap;
+        }
         const struct kernel_args args = {
             .in0 = buffers[1],
             .in1 = bytes[2] ? buffers[2] : NULL,
@@ -92,6 +103,7 @@ static void run(void) {
         kernel->run(&args);
         fwrite(out, 1, bytes[5], stdout);
         free(scratch);
+        if (place == PLACE_BEHIND_INPUT0) buffers[1] = out;
     }
     for (int i = 0; i < 6; i++) free(buffers[i]);
 }

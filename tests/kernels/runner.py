@@ -12,7 +12,8 @@ import numpy as np
 
 from host import defs, native
 
-_CHECK, _RUN, _NOT_IN_PLACE = 1, 2, 0xFFFFFFFF
+_CHECK, _RUN = 1, 2
+INPUT0, INPUT1, OWN, BEHIND_INPUT0 = range(4)  # enum place in runner.c
 _FLAGS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
 
 
@@ -103,11 +104,10 @@ class Runner:
         weights: bytes,
         channels: bytes,
         before: bytes,
-        in_place: int | None = None,
+        place: int = OWN,
     ) -> np.ndarray | None:
         """The output, int8; None if the blobs are refused. `before` is the output's former content."""
         buffers = (params, in0, in1, weights, channels, before)
-        place = _NOT_IN_PLACE if in_place is None else in_place
         head = struct.pack("=9I", _RUN, defs.kernels()[kernel].id, place, *map(len, buffers))
         self._send(head + b"".join(buffers))
         if not self._words(1)[0]:

@@ -1,8 +1,8 @@
 /* ADD of two tensors of one shape; each input's rescale comes from a table over its 256 values.
  *
- * No alignment needed. The output may be the place of either input. Scratch: two tables of int32[256]. They cost about 20000
- * instructions, hence the least number of elements. Ranges as in add_s8_flat_ref, to which this is bit-equal.
- * Not supported: fewer than 512 elements.
+ * No alignment needed. The output may be the place of either input. Scratch: two tables of int32[256]. They
+ * cost about 20000 instructions, hence the least number of elements. Ranges as in add_s8_flat_ref, to which
+ * this is bit-equal. Not supported: fewer than 512 elements.
  */
 #include "rescale.h"
 

@@ -1,8 +1,9 @@
-/* CONV_2D of any shape: the windows of 4 to 32 pixels are copied together and expanded, then multiplied as in a pointwise one.
+/* CONV_2D of any shape: the windows of 4 to 32 pixels are copied together and expanded, then multiplied
+ * (gemm.h).
  *
- * in [in_h][in_w][in_c], out [out_h][out_w][out_c], weights OHWI (any alignment), channels BMS. Scratch: 4 to 32 windows as int16, and one as bytes
- * unless in_c is a multiple of 4. A product is below 2^14, sums are modulo 2^32. Bit-equal to conv2d_s8_hwc_ref.
- * Not supported: weights_zero other than 0.
+ * in [in_h][in_w][in_c], out [out_h][out_w][out_c], weights OHWI (any alignment), channels BMS. Scratch: 4 to
+ * 32 windows as int16, and one as bytes unless in_c is a multiple of 4. A product is below 2^14, sums are
+ * modulo 2^32. Bit-equal to conv2d_s8_hwc_ref. Not supported: weights_zero other than 0.
  */
 #include "gemm.h"
 
@@ -57,7 +58,7 @@ static int8_t *fill(int8_t value, int32_t count, int8_t *to) {
     return to;
 }
 
-/* Any in_c: the window as bytes, in the order of the weights. Undilated rows inside the image are one copy. */
+/* Any in_c: the window as bytes, in the order of the weights. A row inside the image, undilated, is one copy. */
 static void copy_window(const struct kernel_args *args, int32_t top, int32_t left, int8_t *to) {
     const struct conv2d_params *p = args->params;
     const bool whole_rows = p->dilation_w == 1 && left >= 0 && left + p->kernel_w <= p->in_w;

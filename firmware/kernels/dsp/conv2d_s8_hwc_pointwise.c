@@ -1,10 +1,10 @@
 /* CONV_2D with a 1x1 kernel and stride 1: a matrix product over all pixels.
  *
- * in [pixels][in_c], out [pixels][out_c], weights OHWI (any alignment), channels BMS. Blocks of 8 to 32 pixels are
- * expanded to int16 in scratch, then read once by every pair of output channels (gemm.h). A block is read before it is
- * written, so the output may overlap the input as far as it stays behind the next block. A product is below 2^14, sums are
- * modulo 2^32. Bit-equal to conv2d_s8_hwc_ref.
- * Not supported: other kernels, strides or padding; weights_zero other than 0.
+ * in [pixels][in_c], out [pixels][out_c], weights OHWI (any alignment), channels BMS. Blocks of 8 to 32
+ * pixels are expanded to int16 in scratch, then read once by every pair of output channels (gemm.h). A block
+ * is read before it is written, so the output may overlap the input as far as it stays behind the next block.
+ * A product is below 2^14, sums are modulo 2^32. Bit-equal to conv2d_s8_hwc_ref. Not supported: other
+ * kernels, strides or padding; weights_zero other than 0.
  */
 #include "gemm.h"
 

@@ -6,8 +6,8 @@
 /* Words of scratch that a layer may take; keeps the arithmetic below inside int32. */
 #define MAX_WORDS (1 << 20)
 
-/* Sizes in scratch: a ring of padded rows, a word (four channels) a column; then per pair of taps four weight words and
- * two offsets into the ring. */
+/* Sizes in scratch: a ring of padded rows, a word (four channels) a column; then per pair of taps four weight
+ * words and two offsets into the ring. */
 struct layout {
     int32_t rows;    /* of the ring: as many as a window spans */
     int32_t columns; /* of a row: from the first window's first tap to the last one's last */
@@ -75,7 +75,8 @@ static void pair_weights(const struct kernel_args *args, int32_t c, int32_t coun
     }
 }
 
-/* Where the taps of output row oy are in the ring, for output column 0. An odd last tap has a twin of weight 0. */
+/* Where the taps of output row oy are in the ring, for output column 0. An odd last tap has a twin of weight
+ * 0. */
 static void tap_offsets(const struct depthwise_params *p, struct layout layout, int32_t oy,
                         int32_t *offsets) {
     int32_t slot = oy * p->stride_h % layout.rows;
@@ -102,7 +103,8 @@ struct row {
     int32_t addend;
 };
 
-/* Adds two taps of four channels, a word each, to s0 .. s3. Macros on scalars, for GCC keeps an array of sums in memory. */
+/* Adds two taps of four channels, a word each, to s0 .. s3. Macros on scalars, for GCC keeps an array of sums
+ * in memory. */
 #define ADD_PAIR(first, second, weights)                                                                     \
     do {                                                                                                     \
         const uint32_t a = (first), b = (second);                                                            \

@@ -1,7 +1,8 @@
 /* depthwise_s8_hwc_rows for layers that keep the shape: its output may be the input's place.
  *
- * An output row is written when the ring holds the input row of that number and all before it: a window begins less
- * than its own extent above its output row. Not supported, besides: a stride, an output of another shape, more padding.
+ * An output row is written when the ring holds the input row of that number and all before it: a window
+ * begins less than its own extent above its output row. Not supported, besides: a stride, an output of
+ * another shape, more padding.
  */
 #include "depthwise_rows.h"
 

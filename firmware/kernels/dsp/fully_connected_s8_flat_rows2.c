@@ -1,8 +1,8 @@
 /* FULLY_CONNECTED, two rows of weights at a time.
  *
- * in [rows][in_c], out [rows][out_c], weights [out_c][in_c] (any alignment), channels BMSN. Scratch: one input row as int16, in the order that SXTB16
- * makes of a weight word. A product is below 2^14, sums are modulo 2^32. Bit-equal to fully_connected_s8_flat_ref.
- * Not supported: weights_zero other than 0.
+ * in [rows][in_c], out [rows][out_c], weights [out_c][in_c] (any alignment), channels BMSN. Scratch: one
+ * input row as int16, in the order that SXTB16 makes of a weight word. A product is below 2^14, sums are
+ * modulo 2^32. Bit-equal to fully_connected_s8_flat_ref. Not supported: weights_zero other than 0.
  */
 #include "../dsp.h"
 #include "../kernel.h"

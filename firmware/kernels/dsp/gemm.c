@@ -1,7 +1,7 @@
 #include "gemm.h"
 
-/* Adds four inputs: a weight word of each channel, four words of the pixel pair, to the sums s<channel><pixel>. A macro on
- * scalars, for GCC keeps an array of sums in memory. */
+/* Adds four inputs: a weight word of each channel, four words of the pixel pair, to the sums
+ * s<channel><pixel>. A macro on scalars, for GCC keeps an array of sums in memory. */
 #define ACCUMULATE(w0, w1)                                                                                   \
     do {                                                                                                     \
         const uint32_t word0 = (w0), word1 = (w1);                                                           \

@@ -1,11 +1,12 @@
 /* The matrix product that the convolutions share: output channels against a block of pixels, two by two.
  *
- * A block holds pairs of pixels, expanded to int16. Of a pair, four inputs of the first pixel, then the same four of the
- * second; within four the order is 0 2 1 3, which is what SXTB16 makes of a weight word. Inputs are padded with zeros to
- * a multiple of four. Weights stay int8, as TensorFlow Lite has them; they may be unaligned.
+ * A block holds pairs of pixels, expanded to int16. Of a pair, four inputs of the first pixel, then the same
+ * four of the second; within four the order is 0 2 1 3, which is what SXTB16 makes of a weight word. Inputs
+ * are padded with zeros to a multiple of four. Weights stay int8, as TensorFlow Lite has them; they may be
+ * unaligned.
  *
- * Inner loop: 2 channels x 2 pixels x 4 inputs = 16 products in 2 loads and 4 SXTB16 of weights, 4 words of activations and
- * 8 SMLAD; one pointer serves both pixels, so that everything stays in registers.
+ * Inner loop: 2 channels x 2 pixels x 4 inputs = 16 products in 2 loads and 4 SXTB16 of weights, 4 words of
+ * activations and 8 SMLAD; one pointer serves both pixels, so that everything stays in registers.
  */
 #ifndef TINYCONV_GEMM_H
 #define TINYCONV_GEMM_H
@@ -21,8 +22,8 @@ static inline int32_t gemm_groups(int32_t inputs) {
 
 #define GEMM_PAIR_WORDS(inputs) (4 * gemm_groups(inputs))
 
-/* Pixels of a block: up to 32 in 2 KB of scratch, at least `least`; even. Every block costs each pair of channels a set-up and
- * a pass over its weights. */
+/* Pixels of a block: up to 32 in 2 KB of scratch, at least `least`; even. Every block costs each pair of
+ * channels a set-up and a pass over its weights. */
 static inline int32_t gemm_block_pixels(int32_t inputs, int32_t least) {
     const int32_t fit = 2048 / (8 * gemm_groups(inputs)) & ~1;
     return fit < least ? least : fit > 32 ? 32 : fit;

@@ -1,12 +1,13 @@
-/* Requantisation to int8 in five DSP instructions, bit-equal to requant_double() and the clamp for every int32 sum.
+/* Requantisation to int8 in five DSP instructions, bit-equal to requant_double() and the clamp for every
+ * int32 sum.
  *
- *     high = smmlar(x, 2 * multiplier, x)      the rounding doubling high multiply: 2 * multiplier as int32 is 2^32 too small
- *     half = (high + (high >> 31)) >> right    right = exponent - 1; the sign's -1 makes halves round away from zero
+ *     high = smmlar(x, 2 * multiplier, x)      2 * multiplier, as int32, is 2^32 too small: hence + x
+ *     half = (high + (high >> 31)) >> right    right = exponent - 1; the -1 of a sign rounds halves away from 0
  *     y    = ssat8((half + 1 + 2 * zero) >> 1)
  *
- * Holds for multiplier >= 2^30, 2 <= exponent <= 31 (|half| < 2^30, so that nothing overflows after it) and no clamp but
- * int8's. multiplier 0 runs through it too: with right = 31, half is 0 or -1 and y is zero. All else takes the plain form.
- * Source: own work; the first instruction is that of prototypes by this project.
+ * Holds for multiplier >= 2^30, 2 <= exponent <= 31 (|half| < 2^30, so that nothing overflows after it) and
+ * no clamp but int8's. multiplier 0 runs through it too: with right = 31, half is 0 or -1 and y is zero. All
+ * else takes the plain form. Source: own work; the first instruction is that of prototypes by this project.
  */
 #ifndef TINYCONV_RESCALE_H
 #define TINYCONV_RESCALE_H

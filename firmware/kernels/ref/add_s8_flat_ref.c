@@ -1,6 +1,6 @@
-/* ADD of two tensors of one shape. No scratch; the output may be the place of either input. Bit-equal to LiteRT 2.3
- * BUILTIN_REF. Ranges: |x - zero| <= 255, shifted left by at most 20: below 2^28; the sum of two below 2^29. The multipliers
- * are below 1 (shift <= 0), so that nothing grows.
+/* ADD of two tensors of one shape. No scratch; the output may be the place of either input. Bit-equal to
+ * LiteRT 2.3 BUILTIN_REF. Ranges: |x - zero| <= 255, shifted left by at most 20: below 2^28; the sum of two
+ * below 2^29. The multipliers are below 1 (shift <= 0), so that nothing grows.
  */
 #include "../kernel.h"
 #include "../requant.h"

@@ -1,7 +1,7 @@
 /* AVERAGE_POOL_2D over the positions of each window that lie inside the image; there is at least one.
  *
- * in [in_h][in_w][in_c], out [out_h][out_w][in_c]. No scratch. Sums stay below 2^22 * 128. Bit-equal to LiteRT 2.3
- * BUILTIN_REF, half_up for its uint8 form.
+ * in [in_h][in_w][in_c], out [out_h][out_w][in_c]. No scratch. Sums stay below 2^22 * 128. Bit-equal to
+ * LiteRT 2.3 BUILTIN_REF, half_up for its uint8 form.
  */
 #include "../kernel.h"
 #include "../requant.h"

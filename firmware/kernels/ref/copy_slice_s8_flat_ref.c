@@ -1,5 +1,5 @@
-/* One input of a CONCATENATION: in [outer][in_inner] to columns out_offset .. of out [outer][out_inner]; the rest of the
- * output is left alone. No scratch.
+/* One input of a CONCATENATION: in [outer][in_inner] to columns out_offset .. of out [outer][out_inner]; the
+ * rest of the output is left alone. No scratch.
  */
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* DEPTHWISE_CONV_2D, the obvious way: the definition that faster ones are tested against.
  *
- * in [in_h][in_w][in_c], out [out_h][out_w][out_c] with out_c = in_c * depth_multiplier, weights [kernel_h][kernel_w][out_c],
- * channels BMS. Any stride, dilation, padding, weights_zero and rounding. Padding reads as input_zero. No scratch.
- * Bit-equal to LiteRT 2.3 BUILTIN_REF with ROUND_DOUBLE.
+ * in [in_h][in_w][in_c], out [out_h][out_w][out_c] with out_c = in_c * depth_multiplier, weights
+ * [kernel_h][kernel_w][out_c], channels BMS. Any stride, dilation, padding, weights_zero and rounding.
+ * Padding reads as input_zero. No scratch. Bit-equal to LiteRT 2.3 BUILTIN_REF with ROUND_DOUBLE.
  */
 #include "../kernel.h"
 #include "../requant.h"
@@ -17,7 +17,7 @@ uint32_t depthwise_s8_hwc_ref_scratch_bytes(const void *params) {
     return 0;
 }
 
-/* Sum over the window at (oy, ox) for output channel oc, bias included, modulo 2^32. A product is below 2^15. */
+/* Sum over the window at (oy, ox) for output channel oc, modulo 2^32, with bias. A product is below 2^15. */
 static int32_t window_sum(const struct kernel_args *args, int32_t oy, int32_t ox, int32_t oc) {
     const struct depthwise_params *p = args->params;
     const struct requant_channel *channels = args->channels;

@@ -1,7 +1,8 @@
 /* FULLY_CONNECTED, the obvious way: the definition that faster ones are tested against.
  *
- * in [rows][in_c], out [rows][out_c], weights [out_c][in_c], channels BMSN. Any weights_zero. No scratch. Bit-equal to LiteRT
- * 2.3 BUILTIN_REF, whose float64 rescale the host turns into multiplier, shift and nudge (host/oracle/params.py).
+ * in [rows][in_c], out [rows][out_c], weights [out_c][in_c], channels BMSN. Any weights_zero. No scratch.
+ * Bit-equal to LiteRT 2.3 BUILTIN_REF, whose float64 rescale the host turns into multiplier, shift and nudge
+ * (host/oracle/params.py).
  */
 #include "../kernel.h"
 #include "../requant.h"

@@ -1,5 +1,5 @@
-/* MEAN over the middle of [outer][reduce][inner]; 1 / reduce is part of the multiplier. No scratch. Sums stay below
- * 2^22 * 255. Bit-equal to LiteRT 2.3 BUILTIN_REF with ROUND_DOUBLE.
+/* MEAN over the middle of [outer][reduce][inner]; 1 / reduce is part of the multiplier. No scratch. Sums stay
+ * below 2^22 * 255. Bit-equal to LiteRT 2.3 BUILTIN_REF with ROUND_DOUBLE.
  */
 #include "../kernel.h"
 #include "../requant.h"

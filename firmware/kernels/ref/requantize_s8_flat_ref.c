@@ -1,5 +1,5 @@
-/* QUANTIZE from int8 to int8. No scratch; the output may be the input's place. Bit-equal to LiteRT 2.3 BUILTIN_REF with
- * ROUND_DOUBLE.
+/* QUANTIZE from int8 to int8. No scratch; the output may be the input's place. Bit-equal to LiteRT 2.3
+ * BUILTIN_REF with ROUND_DOUBLE.
  */
 #include "../kernel.h"
 #include "../requant.h"

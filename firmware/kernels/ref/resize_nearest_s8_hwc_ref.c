@@ -1,5 +1,6 @@
 /* RESIZE_NEAREST_NEIGHBOR: out[oy][ox] = in[rows[oy]][columns[ox]], all channels. in [in_h][in_w][in_c], out
- * [out_h][out_w][in_c]. weights: uint16 rows[out_h], then uint16 columns[out_w], below in_h and in_w. No scratch.
+ * [out_h][out_w][in_c]. weights: uint16 rows[out_h], then uint16 columns[out_w], below in_h and in_w. No
+ * scratch.
  */
 #include <string.h>
 

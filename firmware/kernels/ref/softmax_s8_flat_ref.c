@@ -1,8 +1,9 @@
-/* SOFTMAX over rows of depth elements; output scale 1/256, zero point -128. No scratch; the output may be the input's
- * place. Integers only, gemmlowp's fixed point with LiteRT's layout of it. Bit-equal to LiteRT 2.3 BUILTIN_REF.
+/* SOFTMAX over rows of depth elements; output scale 1/256, zero point -128. No scratch; the output may be the
+ * input's place. Integers only, gemmlowp's fixed point with LiteRT's layout of it. Bit-equal to LiteRT 2.3
+ * BUILTIN_REF.
  *
- * weights: int32[256], exp(-scale * d) in Q0.31 for d = row maximum - x; entry 0 is 2^31 - 1. A row's sum, Q12.19, is in
- * [2^19, 4095 * 2^19].
+ * weights: int32[256], exp(-scale * d) in Q0.31 for d = row maximum - x; entry 0 is 2^31 - 1. A row's sum,
+ * Q12.19, is in [2^19, 4095 * 2^19].
  *
  * Source: gemmlowp fixedpoint/fixedpoint.h; LiteRT reference/softmax.h.
  */
