@@ -4,6 +4,7 @@
  *   void     NAME(const struct kernel_args *args)           does the work; everything was checked before
  *   bool     NAME_supports(const void *params)              whether it computes exactly this shape and these values
  *   uint32_t NAME_scratch_bytes(const void *params)         bytes of args->scratch that it needs, the same on every machine
+ *   uint32_t NAME_gap_bytes(const void *params)             only if its overlap is AHEAD: see kernels.def
  * No globals, no allocation, no input or output. Tensors, parameters, blobs and scratch are 4-byte aligned; tensors are
  * int8. Sums of products are modulo 2^32: equal to the reference's wherever those fit int32, whatever the partial sums.
  */
@@ -61,7 +62,7 @@ struct kernel_args {
     void *scratch;
 };
 
-enum overlap { OVERLAP_NONE = 0, OVERLAP_EXACT = 1 };
+enum overlap { OVERLAP_NONE = 0, OVERLAP_EXACT = 1, OVERLAP_AHEAD = 2 };
 
 enum weights_layout { WEIGHTS_NONE, WEIGHTS_OHWI, WEIGHTS_U16, WEIGHTS_SOFTMAX_TABLE };
 enum channels_layout { CHANNELS_NONE, CHANNELS_BMS, CHANNELS_BMSN };
@@ -71,6 +72,7 @@ struct kernel {
     void (*run)(const struct kernel_args *args);
     bool (*supports)(const void *params);
     uint32_t (*scratch_bytes)(const void *params);
+    uint32_t (*gap_bytes)(const void *params); /* NULL unless overlap is OVERLAP_AHEAD */
     uint16_t id;
     uint8_t op;
     uint8_t overlap;
@@ -81,7 +83,8 @@ struct kernel {
 #define KERNEL(id, op, name, weights, channels, overlap)                                                     \
     void name(const struct kernel_args *args);                                                               \
     bool name##_supports(const void *params);                                                                \
-    uint32_t name##_scratch_bytes(const void *params);
+    uint32_t name##_scratch_bytes(const void *params);                                                       \
+    uint32_t name##_gap_bytes(const void *params);
 #include "kernels.def"
 #undef KERNEL
 
@@ -90,6 +93,10 @@ extern const uint32_t kernel_count;
 
 /* The kernel with that id, or NULL. */
 const struct kernel *kernel_find(uint32_t id);
+
+/* Whether the kernel may write its output at out_begin while its input number `input` lies at in_begin, `bytes` long. */
+bool kernel_overlap_allowed(const struct kernel *kernel, const void *params, uint32_t input,
+                            uint32_t in_begin, uint32_t in_bytes, uint32_t out_begin, uint32_t out_bytes);
 
 /* Size of the operator's parameter struct in bytes, 0 if there is no such operator. */
 uint32_t op_params_bytes(uint32_t op);

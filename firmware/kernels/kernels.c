@@ -3,17 +3,14 @@
 
 #include <stddef.h>
 
+#define GAP_NONE(name)  NULL
+#define GAP_EXACT(name) NULL
+#define GAP_AHEAD(name) name##_gap_bytes
+
 const struct kernel kernel_table[] = {
 #define KERNEL(id, op, name, weights, channels, overlap)                                                     \
-    {#name,                                                                                                  \
-     name,                                                                                                   \
-     name##_supports,                                                                                        \
-     name##_scratch_bytes,                                                                                   \
-     id,                                                                                                     \
-     OP_##op,                                                                                                \
-     OVERLAP_##overlap,                                                                                      \
-     WEIGHTS_##weights,                                                                                      \
-     CHANNELS_##channels},
+    {#name, name,    name##_supports,   name##_scratch_bytes, GAP_##overlap(name),                           \
+     id,    OP_##op, OVERLAP_##overlap, WEIGHTS_##weights,    CHANNELS_##channels},
 #include "kernels.def"
 #undef KERNEL
 };
@@ -24,6 +21,19 @@ const struct kernel *kernel_find(uint32_t id) {
     for (uint32_t i = 0; i < kernel_count; i++)
         if (kernel_table[i].id == id) return &kernel_table[i];
     return NULL;
+}
+
+bool kernel_overlap_allowed(const struct kernel *kernel, const void *params, uint32_t input,
+                            uint32_t in_begin, uint32_t in_bytes, uint32_t out_begin, uint32_t out_bytes) {
+    if (in_begin + in_bytes <= out_begin || out_begin + out_bytes <= in_begin) return true;
+    switch (kernel->overlap) {
+    case OVERLAP_EXACT:
+        return in_begin == out_begin && in_bytes == out_bytes;
+    case OVERLAP_AHEAD:
+        return input == 0 && in_begin >= out_begin && in_begin - out_begin >= kernel->gap_bytes(params);
+    default:
+        return false;
+    }
 }
 
 /* Output channels, for operators that have channel records. */

@@ -61,7 +61,8 @@ static enum status check_header(const struct plan_header *h, uint32_t capacity, 
     if (crc != h->crc32) return refuse(error, STATUS_PLAN_CHECKSUM, PLAN_FIELD_none, 0, h->crc32, crc);
     if (h->arena_bytes % PLAN_ALIGN != 0) return INVALID(arena_bytes, 0);
     if (h->arena_bytes > arena_capacity)
-        return refuse(error, STATUS_ARENA_TOO_LARGE, PLAN_FIELD_arena_bytes, 0, h->arena_bytes, arena_capacity);
+        return refuse(error, STATUS_ARENA_TOO_LARGE, PLAN_FIELD_arena_bytes, 0, h->arena_bytes,
+                      arena_capacity);
     if (!fits(h->tensors_offset, (uint64_t)h->tensor_count * sizeof(struct plan_tensor), h->total_bytes))
         return INVALID(tensor_table, 0);
     if (h->step_count == 0 || h->step_count > PLAN_MAX_STEPS ||
@@ -82,7 +83,8 @@ static enum status check_tensors(const struct plan *plan, struct plan_error *err
         for (uint32_t d = 0; d < 4; d++) {
             /* checked at each step, so that the product stays below 2^64 */
             elems *= t->shape[d];
-            if (elems == 0 || elems > h->total_bytes + (uint64_t)h->arena_bytes) return INVALID(tensor_shape, i);
+            if (elems == 0 || elems > h->total_bytes + (uint64_t)h->arena_bytes)
+                return INVALID(tensor_shape, i);
         }
         if (elems != t->bytes) return INVALID(tensor_bytes, i);
         if (!fits(t->offset, t->bytes, is_constant(t) ? h->total_bytes : h->arena_bytes))
@@ -100,26 +102,22 @@ static enum status check_tensors(const struct plan *plan, struct plan_error *err
     return STATUS_OK;
 }
 
-/* Whether the step's output keeps the kernel's overlap rule with one of its inputs. */
-static bool overlap_allowed(const struct plan *plan, const struct kernel *kernel, uint32_t input, uint32_t output) {
-    if (is_constant(&plan->tensors[input])) return true;
-    const struct range in = arena_range(plan, input), out = arena_range(plan, output);
-    if (!overlaps(in, out)) return true;
-    return kernel->overlap == OVERLAP_EXACT && in.begin == out.begin && in.end == out.end;
-}
-
 static enum status check_step(const struct plan *plan, uint32_t index, struct plan_error *error) {
     const struct plan_header *h = plan->header;
     const struct plan_step *s = &plan->steps[index];
     const struct kernel *kernel = kernel_find(s->kernel);
-    if (kernel == NULL) return refuse(error, STATUS_KERNEL_UNKNOWN, PLAN_FIELD_step_kernel, index, s->kernel, 0);
+    if (kernel == NULL)
+        return refuse(error, STATUS_KERNEL_UNKNOWN, PLAN_FIELD_step_kernel, index, s->kernel, 0);
 
     const bool binary = op_inputs(kernel->op) == 2;
     if (s->input0 >= h->tensor_count || s->output >= h->tensor_count) return INVALID(step_tensor, index);
-    if (binary ? s->input1 >= h->tensor_count : s->input1 != PLAN_NO_TENSOR) return INVALID(step_tensor, index);
-    if (is_constant(&plan->tensors[s->output]) || is_input(plan, s->output)) return INVALID(step_tensor, index);
+    if (binary ? s->input1 >= h->tensor_count : s->input1 != PLAN_NO_TENSOR)
+        return INVALID(step_tensor, index);
+    if (is_constant(&plan->tensors[s->output]) || is_input(plan, s->output))
+        return INVALID(step_tensor, index);
 
-    if (!fits(s->params_offset, op_params_bytes(kernel->op), h->total_bytes)) return INVALID(step_params, index);
+    if (!fits(s->params_offset, op_params_bytes(kernel->op), h->total_bytes))
+        return INVALID(step_params, index);
     const void *params = plan->base + s->params_offset;
     uint32_t param_field = 0;
     if (!op_params_valid(kernel->op, params, &param_field))
@@ -143,21 +141,24 @@ static enum status check_step(const struct plan *plan, uint32_t index, struct pl
 
     const uint32_t scratch_needed = kernel->scratch_bytes(params);
     if (!fits(s->scratch_offset, s->scratch_bytes, h->arena_bytes) || s->scratch_bytes < scratch_needed)
-        return refuse(error, STATUS_PLAN_INVALID, PLAN_FIELD_step_scratch, index, scratch_needed, s->scratch_bytes);
+        return refuse(error, STATUS_PLAN_INVALID, PLAN_FIELD_step_scratch, index, scratch_needed,
+                      s->scratch_bytes);
     const struct range scratch = range_of(s->scratch_offset, s->scratch_bytes);
-    const uint16_t operands[] = {s->output, s->input0, binary ? s->input1 : s->input0};
-    for (uint32_t i = 0; i < sizeof operands / sizeof *operands; i++) {
-        const bool in_arena = !is_constant(&plan->tensors[operands[i]]);
-        if (in_arena && overlaps(scratch, arena_range(plan, operands[i]))) return INVALID(step_scratch, index);
-        if (!overlap_allowed(plan, kernel, operands[i], s->output) && i > 0) return INVALID(step_overlap, index);
+    if (overlaps(scratch, arena_range(plan, s->output))) return INVALID(step_scratch, index);
+    const uint16_t inputs[] = {s->input0, s->input1};
+    for (uint32_t i = 0; i < (binary ? 2u : 1u); i++) {
+        if (!plan_tensor_alive(plan, inputs[i], index)) return INVALID(step_order, index);
+        const struct plan_tensor *in = &plan->tensors[inputs[i]], *out = &plan->tensors[s->output];
+        if (is_constant(in)) continue;
+        if (overlaps(scratch, arena_range(plan, inputs[i]))) return INVALID(step_scratch, index);
+        if (!kernel_overlap_allowed(kernel, params, i, in->offset, in->bytes, out->offset, out->bytes))
+            return INVALID(step_overlap, index);
     }
-    for (uint32_t i = 1; i < sizeof operands / sizeof *operands; i++)
-        if (!plan_tensor_alive(plan, operands[i], index)) return INVALID(step_order, index);
     return STATUS_OK;
 }
 
-enum status plan_open(struct plan *plan, const void *base, uint32_t capacity, void *arena, uint32_t arena_capacity,
-                      struct plan_error *error) {
+enum status plan_open(struct plan *plan, const void *base, uint32_t capacity, void *arena,
+                      uint32_t arena_capacity, struct plan_error *error) {
     *error = (struct plan_error){0};
     const struct plan_header *h = base;
     enum status status = check_header(h, capacity, arena_capacity, error);
@@ -176,7 +177,8 @@ enum status plan_open(struct plan *plan, const void *base, uint32_t capacity, vo
         if (plan->steps[i].output >= h->tensor_count) status = INVALID(step_tensor, i);
     for (uint32_t i = 0; status == STATUS_OK && i < h->step_count; i++) status = check_step(plan, i, error);
     for (uint32_t i = 0; status == STATUS_OK && i < h->output_count; i++)
-        if (!plan_tensor_alive(plan, plan->outputs[i], h->step_count)) status = INVALID(io_table, h->input_count + i);
+        if (!plan_tensor_alive(plan, plan->outputs[i], h->step_count))
+            status = INVALID(io_table, h->input_count + i);
     return status;
 }
 

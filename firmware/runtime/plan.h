@@ -8,12 +8,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PLAN_MAGIC 0x4e504354u /* "TCPN" */
-#define PLAN_VERSION 1u
+#define PLAN_MAGIC     0x4e504354u /* "TCPN" */
+#define PLAN_VERSION   1u
 #define PLAN_NO_TENSOR 0xffffu
 #define PLAN_MAX_STEPS 512u /* bounds the validator, whose liveness check is quadratic in steps */
-#define PLAN_MAX_IO 32u     /* inputs and outputs together */
-#define PLAN_ALIGN 4u /* of the plan itself, its tables, blobs and tensors */
+#define PLAN_MAX_IO    32u  /* inputs and outputs together */
+#define PLAN_ALIGN     4u   /* of the plan itself, its tables, blobs and tensors */
 
 enum status {
 #define STATUS(code, name, text) STATUS_##name = (code),
@@ -93,8 +93,8 @@ struct plan {
 /* Validates `bytes` at `base` (4-byte aligned, `capacity` bytes readable) against an arena of arena_capacity bytes.
  * Checks checksum, bounds, alignment, shapes, kernels, parameters, blob contents, overlap rules, and that every tensor
  * is written before it is read and still intact when it is. On failure *error says where; *plan is left unusable. */
-enum status plan_open(struct plan *plan, const void *base, uint32_t capacity, void *arena, uint32_t arena_capacity,
-                      struct plan_error *error);
+enum status plan_open(struct plan *plan, const void *base, uint32_t capacity, void *arena,
+                      uint32_t arena_capacity, struct plan_error *error);
 
 /* Runs one step. The caller keeps the order. */
 void plan_run_step(const struct plan *plan, uint32_t step);

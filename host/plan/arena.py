@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from host import defs
+from host import defs, native
 from host.plan import memory
-from host.plan.network import Network
+from host.plan.network import Network, Step
 
 
 def plan_memory(net: Network) -> None:
@@ -28,10 +28,26 @@ def plan_memory(net: Network) -> None:
     buffers = [memory.Buffer(net.tensors[r].name, net.tensors[r].bytes, *spans[r]) for r in roots]
     with_scratch = [i for i, s in enumerate(net.steps) if s.scratch_bytes]
     buffers += [memory.Buffer(f"scratch {i}", net.steps[i].scratch_bytes, i, i) for i in with_scratch]
-    placement = memory.place(buffers)
+    position = {root: i for i, root in enumerate(roots)}
+    ahead = {
+        (position[share[step.output]], position[share[step.inputs[0]]]): native.gap_bytes(
+            step.kernel, step.packed_params
+        )
+        for index, step in enumerate(net.steps)
+        if _may_overlap(index, step, share, spans)
+    }
+    placement = memory.place(buffers, ahead)
     offsets = dict(zip(roots, placement.offsets, strict=False))
     for i in activations:
         net.tensors[i].offset = offsets[share[i]]
     for i, offset in zip(with_scratch, placement.offsets[len(roots) :], strict=True):
         net.steps[i].scratch_offset = offset
     net.arena_bytes, net.arena_bound_bytes = placement.arena_bytes, placement.bound_bytes
+
+
+def _may_overlap(index: int, step: Step, share: dict[int, int], spans: dict[int, tuple[int, int]]) -> bool:
+    """Whether the step's output buffer begins its life over its input buffer, which ends its own there."""
+    if defs.kernels()[step.kernel].overlap != "AHEAD" or step.inputs[0] not in share:
+        return False
+    source, target = share[step.inputs[0]], share[step.output]
+    return source != target and spans[source][1] == index and spans[target][0] == index

@@ -1,18 +1,21 @@
 """Memory planner: gives every activation tensor and every scratch buffer a place in the arena.
 
-Buffers whose lifetimes overlap must not overlap in memory; everything else may. The problem is dynamic
-storage allocation (NP-hard); greedy first fit in a few good orders, then a seeded local search on the order,
-reaches the lower bound (the largest sum of bytes alive in one step) on almost every network.
+Buffers whose lifetimes overlap must not overlap in memory; everything else may. An exception are a step's input
+and output if its kernel reads ahead of what it writes: the input may then lie `gap` bytes or more behind the
+output's begin, over its end.
+
+The problem is dynamic storage allocation (NP-hard); greedy first fit in a few good orders, then a seeded local
+search on the order, reaches the lower bound (the most bytes that one step needs) on almost every network.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 ALIGN = 4
-SEARCH_ROUNDS = 300
+SEARCH_ROUNDS = 400
 
 
 @dataclass(frozen=True)
@@ -42,59 +45,90 @@ def align(count: int) -> int:
     return -(-count // ALIGN) * ALIGN
 
 
-def place(buffers: Sequence[Buffer], seed: int = 0) -> Placement:
-    """Places the buffers; the same input gives the same result on every machine."""
+def place(
+    buffers: Sequence[Buffer], ahead: Mapping[tuple[int, int], int] | None = None, seed: int = 0
+) -> Placement:
+    """Places the buffers; the same arguments give the same result on every machine.
+
+    `ahead[o, i]` is the gap in bytes with which buffer i, a step's input, may overlap buffer o, its output.
+    """
     if not buffers:
         return Placement((), 0, 0)
-    bound = _lower_bound(buffers)
+    problem = _Problem(buffers, ahead or {})
+    bound = problem.lower_bound()
     indices = range(len(buffers))
-    neighbours = [[j for j in indices if j != i and _meet(buffers[i], buffers[j])] for i in indices]
     orders = [
         sorted(indices, key=lambda i: (-buffers[i].bytes, buffers[i].first)),
         sorted(indices, key=lambda i: (-buffers[i].bytes * (buffers[i].last - buffers[i].first + 1), i)),
         sorted(indices, key=lambda i: (-(buffers[i].last - buffers[i].first), -buffers[i].bytes)),
         sorted(indices, key=lambda i: (buffers[i].first, -buffers[i].bytes)),
+        sorted(indices, key=lambda i: (-buffers[i].first, -buffers[i].bytes)),
     ]
-    results = [(*_first_fit(buffers, order, neighbours), order) for order in orders]
+    results = [(*problem.first_fit(order), order) for order in orders]
     arena, offsets, order = min(results, key=lambda r: r[0])
     rng = random.Random(seed)
     for _ in range(SEARCH_ROUNDS):
         if arena == bound:
             break
-        trial = list(order)
-        mover = trial.pop(rng.randrange(len(trial)))
+        # what reaches highest is in the way: let it, or something at random, choose its place earlier
+        tops = [i for i in indices if offsets[i] + align(buffers[i].bytes) == arena]
+        mover = rng.choice(tops) if rng.random() < 0.5 else rng.randrange(len(order))
+        trial = [i for i in order if i != mover]
         trial.insert(rng.randrange(len(trial) + 1), mover)
-        trial_arena, trial_offsets = _first_fit(buffers, trial, neighbours)
+        trial_arena, trial_offsets = problem.first_fit(trial)
         if trial_arena <= arena:
             arena, offsets, order = trial_arena, trial_offsets, trial
     return Placement(tuple(offsets), arena, bound)
 
 
-def _meet(a: Buffer, b: Buffer) -> bool:
-    return a.first <= b.last and b.first <= a.last
+class _Problem:
+    """Sizes and, for every buffer, the others that live at some time with it."""
 
+    def __init__(self, buffers: Sequence[Buffer], ahead: Mapping[tuple[int, int], int]):
+        self._buffers = buffers
+        self._sizes = [align(b.bytes) for b in buffers]
+        self._gaps = {pair: align(gap) for pair, gap in ahead.items()}
+        self._neighbours = [
+            [j for j, b in enumerate(buffers) if j != i and a.first <= b.last and b.first <= a.last]
+            for i, a in enumerate(buffers)
+        ]
 
-def _lower_bound(buffers: Sequence[Buffer]) -> int:
-    return max(
-        sum(align(b.bytes) for b in buffers if b.first <= t <= b.last) for t in {b.first for b in buffers}
-    )
+    def lower_bound(self) -> int:
+        """The most bytes that one step needs, with its output over its input where that is allowed."""
+        saved: dict[int, int] = {}
+        for (out, source), gap in self._gaps.items():
+            step = self._buffers[out].first
+            together = max(self._sizes[out], gap + self._sizes[source])
+            saved[step] = max(0, self._sizes[out] + self._sizes[source] - together)
+        times = {b.first for b in self._buffers}
+        alive = {
+            t: sum(n for b, n in zip(self._buffers, self._sizes, strict=True) if b.first <= t <= b.last)
+            for t in times
+        }
+        return max(alive[t] - saved.get(t, 0) for t in times)
 
+    def first_fit(self, order: Sequence[int]) -> tuple[int, list[int]]:
+        """Arena and offsets if each buffer takes the lowest place that is free for its lifetime, in that order."""
+        offsets = [-1] * len(order)
+        arena = 0
+        for i in order:
+            placed = [j for j in self._neighbours[i] if offsets[j] >= 0]
+            candidates = {0}
+            for j in placed:
+                candidates.add(offsets[j] + self._sizes[j])
+                if (j, i) in self._gaps:
+                    candidates.add(offsets[j] + self._gaps[j, i])
+            offset = next(
+                c for c in sorted(candidates) if all(self._apart(i, c, j, offsets[j]) for j in placed)
+            )
+            offsets[i] = offset
+            arena = max(arena, offset + self._sizes[i])
+        return arena, offsets
 
-def _first_fit(
-    buffers: Sequence[Buffer], order: Sequence[int], neighbours: list[list[int]]
-) -> tuple[int, list[int]]:
-    """Each buffer at the lowest offset that is free for its lifetime, in that order."""
-    offsets = [-1] * len(buffers)
-    arena = 0
-    for i in order:
-        taken = sorted(
-            (offsets[j], offsets[j] + align(buffers[j].bytes)) for j in neighbours[i] if offsets[j] >= 0
-        )
-        offset, size = 0, align(buffers[i].bytes)
-        for begin, end in taken:
-            if begin - offset >= size:
-                break
-            offset = max(offset, end)
-        offsets[i] = offset
-        arena = max(arena, offset + size)
-    return arena, offsets
+    def _apart(self, i: int, at: int, j: int, other: int) -> bool:
+        """Whether buffer i at `at` and buffer j at `other` do not disturb each other."""
+        if at + self._sizes[i] <= other or other + self._sizes[j] <= at:
+            return True
+        if (i, j) in self._gaps:
+            return other - at >= self._gaps[i, j]
+        return (j, i) in self._gaps and at - other >= self._gaps[j, i]

@@ -55,3 +55,30 @@ def test_the_same_input_gives_the_same_result():
 
 def test_nothing_needs_nothing():
     assert place([]).arena_bytes == 0
+
+
+@given(buffer_lists(), st.data())
+def test_inputs_that_are_read_ahead_may_overlap_by_their_gap(buffers, data):
+    pairs = [
+        (o, i) for o, a in enumerate(buffers) for i, b in enumerate(buffers) if o != i and a.first == b.last
+    ]
+    pairs = [(o, i) for o, i in pairs if (i, o) not in pairs]
+    ahead = {pair: data.draw(st.integers(0, 6000)) for pair in pairs if data.draw(st.booleans())}
+    placement = place(buffers, ahead)
+    for i, a in enumerate(buffers):
+        for j in range(i):
+            b = buffers[j]
+            if not (a.first <= b.last and b.first <= a.last):
+                continue
+            begin_a, begin_b = placement.offsets[i], placement.offsets[j]
+            apart = begin_a + a.bytes <= begin_b or begin_b + b.bytes <= begin_a
+            behind = (i, j) in ahead and begin_b - begin_a >= ahead[i, j]
+            before = (j, i) in ahead and begin_a - begin_b >= ahead[j, i]
+            assert apart or behind or before, (a, b)
+
+
+def test_an_expanding_step_takes_no_more_than_its_output():
+    buffers = [Buffer("in", 100, -1, 0), Buffer("out", 400, 0, 1)]
+    placement = place(buffers, {(1, 0): 280})
+    assert placement.arena_bytes == placement.bound_bytes == 400
+    assert placement.offsets == (280, 0)
