@@ -74,10 +74,13 @@ class Uart:
 
 @dataclass(frozen=True)
 class Emulator:
-    """QEMU's name of the machine, and the icount shift that its port's counter is made for."""
+    """QEMU's name of the machine, the icount shift that its port's counter is made for, and the chip of
+    host/cyclemodel/chips.py whose cycles are modelled when nobody names another.
+    """
 
     machine: str
     icount_shift: int
+    cycle_model: str
 
 
 @dataclass(frozen=True)
@@ -240,7 +243,9 @@ def _clock(fields: _Fields) -> Clock:
 
 
 def _emulator(fields: _Fields) -> Emulator:
-    emulator = Emulator(fields.take("machine", str), fields.take("icount_shift", int))
+    emulator = Emulator(
+        fields.take("machine", str), fields.take("icount_shift", int), fields.take("cycle_model", str)
+    )
     fields.finish()
     return emulator
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from host import boards, build
@@ -26,11 +26,14 @@ def open_device(
     plan: bytes | None = None,
     firmware: Path | None = None,
     progress: Callable[[str], None] | None = None,
+    extra: Sequence[str] = (),
+    counted: bool = True,
 ) -> Client:
     """A client that is not connected yet; close() ends an emulator with it.
 
     An emulated board gets the firmware that is built now (or the ELF file `firmware`), and `plan` in its flash. A
     real board, or an emulator that somebody else started, is reached through `port` and keeps what was flashed.
+    `extra` are more arguments for QEMU; without `counted` it runs without -icount, and the device's counts mean nothing.
     Raises what building, starting and opening raise: BuildError, ToolMissingError, EmulatorError, PortError.
     """
     if isinstance(board, str):
@@ -47,9 +50,10 @@ def open_device(
         EmulatorTransport(
             elf,
             machine=board.emulator.machine,
-            icount_shift=board.emulator.icount_shift,
+            icount_shift=board.emulator.icount_shift if counted else None,
             plan=plan_file(board, plan) if plan is not None else None,
             plan_address=board.plan_region.address,
+            extra=extra,
         )
     )
 

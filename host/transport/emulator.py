@@ -35,13 +35,13 @@ class EmulatorTransport(ChildProcess):
         if icount_shift is not None:
             command += ["-icount", f"shift={icount_shift}"]
         if plan is not None:
-            command += ["-device", f"loader,file={_quote(plan)},addr={plan_address:#x},force-raw=on"]
+            command += ["-device", f"loader,file={quote(plan)},addr={plan_address:#x},force-raw=on"]
         command += ["-chardev", f"socket,id=link,fd={CHILD_SOCKET_FD}", "-serial", "chardev:link"]
         # QEMU's CPU thread and its I/O thread hand over at every byte. Across processors that takes 50 us, on
         # one 18 us (measured: 20 KB/s against 50 KB/s), and they have little to do at the same time.
         super().__init__([*command, *extra], f"emulator ({machine})", EmulatorError, one_cpu=True)
 
 
-def _quote(path: Path) -> str:
-    """QEMU's option parser ends a value at a comma, and reads two as one."""
+def quote(path: Path) -> str:
+    """A path in an option: QEMU's parser ends a value at a comma, and reads two as one."""
     return str(path).replace(",", ",,")
