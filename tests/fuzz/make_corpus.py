@@ -6,13 +6,16 @@ and FOLDER/frame.
 
 from __future__ import annotations
 
+import random
 import sys
 import warnings
 from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, settings
 
+from host import defs
 from host.compile import compile_file, compile_graph
+from host.data import digits
 from host.errors import HostError
 from host.link.frame import Frame, encode
 from tests import nets
@@ -21,9 +24,10 @@ MAX_PLAN_BYTES = 32768
 
 
 def plan_seeds(folder: Path, count: int) -> None:
-    """Plans of random networks of one operator."""
+    """Plans of random networks of one operator, with any of the kernels that can run it."""
     folder.mkdir(parents=True, exist_ok=True)
     number = 0
+    chance = random.Random(1)
 
     @settings(
         max_examples=count,
@@ -36,8 +40,9 @@ def plan_seeds(folder: Path, count: int) -> None:
     @given(nets.any_graph())
     def write(graph) -> None:
         nonlocal number
+        admitted = {name for name in defs.kernels() if chance.random() < 0.5} if number % 3 else None
         try:
-            plan = compile_graph(graph).plan
+            plan = compile_graph(graph, lambda name: admitted is None or name in admitted).plan
         except HostError:
             return
         (folder / f"random_{number}.bin").write_bytes(plan)
@@ -60,8 +65,8 @@ def main() -> None:
     warnings.simplefilter("ignore")
     folder = Path(sys.argv[1])
     frame_seeds(folder / "frame")
-    plan_seeds(folder / "plan", 300)
-    for name in sys.argv[2:]:
+    plan_seeds(folder / "plan", 600)
+    for name in (str(digits.model_path()), *sys.argv[2:]):
         plan = compile_file(Path(name)).plan
         if len(plan) <= MAX_PLAN_BYTES:
             (folder / "plan" / f"{Path(name).stem}.bin").write_bytes(plan)
