@@ -18,8 +18,23 @@ CPU_FLAGS = {
 }
 CORE_NUMBERS = {"m4": 4, "m7": 7, "m33": 33}
 COMPILE_FLAGS = ["-O2", "-ffp-contract=off", "-ffunction-sections", "-fdata-sections", "-fno-common"]
-WARNING_FLAGS = """-Wall -Wextra -Werror -Wshadow -Wundef -Wconversion -Wno-sign-conversion -Wcast-align=strict -Wcast-qual
-    -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wvla -Wdouble-promotion""".split()
+WARNING_FLAGS = [
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-Wcast-align=strict",
+    "-Wcast-qual",
+    "-Wconversion",
+    "-Wdouble-promotion",
+    "-Wmissing-prototypes",
+    "-Wno-sign-conversion",
+    "-Wpointer-arith",
+    "-Wshadow",
+    "-Wstrict-prototypes",
+    "-Wundef",
+    "-Wvla",
+    "-Wwrite-strings",
+]
 LINK_FLAGS = ["-nostartfiles", "-static", "-Wl,--gc-sections", "-Wl,--fatal-warnings", "-Wl,--build-id=none"]
 # Folders of firmware/ that are compiled besides port/common and port/<family>.
 SOURCE_FOLDERS = ("app", "kernels", "link", "runtime")

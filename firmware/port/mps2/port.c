@@ -6,7 +6,8 @@
 #include "startup.h"
 
 /* The timer runs at 25 MHz of virtual time, one tick every 40 ns; with an icount shift of 6 an instruction takes 64 ns, that is 8/5
- * ticks. So every instruction has a tick of its own and the number of instructions follows exactly. */
+ * ticks. So every instruction has a tick of its own and the number of instructions follows exactly, up to 2.6 thousand million
+ * between two looks. */
 _Static_assert(BOARD_EMULATED &&BOARD_ICOUNT_SHIFT == 6, "port_counter() is made for icount_shift 6");
 
 static struct ring received;
