@@ -45,7 +45,7 @@ struct gpio {
 struct usart {
     volatile uint32_t SR, DR, BRR, CR1, CR2, CR3;
 };
-#define USART_SR_ORE (1u << 3)
+#define USART_SR_ORE     (1u << 3)
 #define USART_SR_RXNE    (1u << 5)
 #define USART_SR_TC      (1u << 6)
 #define USART_SR_TXE     (1u << 7)

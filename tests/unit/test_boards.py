@@ -1,0 +1,107 @@
+"""Board manifests: those that we ship, and what is said about wrong ones."""
+
+from __future__ import annotations
+
+import configparser
+import copy
+import json
+
+import pytest
+
+from host import boards, build
+from host.errors import HostError, UnknownBoardError
+from host.project import boards_dir, root
+
+
+def manifest(board_id: str = "emu_stm32f405") -> dict:
+    return json.loads((boards_dir() / f"{board_id}.json").read_text())
+
+
+@pytest.mark.parametrize("board_id", boards.board_ids())
+def test_a_shipped_board_is_sound_and_has_an_env(board_id):
+    board = boards.load_board(board_id)
+    config = configparser.ConfigParser()
+    config.read(root() / "platformio.ini")
+    assert config[f"env:{board_id}"]["board"] == board_id
+    assert f"`{board_id}`" in (boards_dir() / "README.md").read_text()
+    assert board.plan_region.bytes > 0
+    assert board.ram_bytes >= 128 * 1024
+
+
+def test_the_emulated_board_is_the_twin_of_the_real_one():
+    emulated, real = boards.load_board("emu_stm32f405"), boards.load_board("adafruit_feather_f405")
+    for fact in ("family", "core", "clock", "firmware_region", "plan_region", "pool_bank"):
+        assert getattr(emulated, fact) == getattr(real, fact)
+    assert emulated.emulated and not real.emulated
+
+
+def test_an_unknown_board_is_answered_with_close_and_all_names():
+    with pytest.raises(UnknownBoardError) as caught:
+        boards.load_board("emu_stm32f40")
+    assert "did you mean emu_stm32f405" in caught.value.hint
+    assert all(board_id in caught.value.hint for board_id in boards.board_ids())
+    with pytest.raises(UnknownBoardError):
+        boards.load_board("../pyproject")
+
+
+WRONG = {
+    "platform: must be": lambda m: m.update(platform="ststm32"),
+    "name: is missing": lambda m: m.pop("name"),
+    "core: must be one of m4, m7, m33": lambda m: m["tinyconv"].update(core="m0"),
+    "crystl_hz: is no field": lambda m: m["tinyconv"]["clock"].update(crystl_hz=1),
+    "hz: must be above 0": lambda m: m["tinyconv"]["clock"].update(hz=0),
+    "baud: must be int": lambda m: m["tinyconv"]["uart"].update(baud="fast"),
+    "emulated: must be bool": lambda m: m["tinyconv"].update(emulated=1),
+    "tx: 'P9' is no pin": lambda m: m["tinyconv"]["uart"].update(tx="P9"),
+    "address: must be a string": lambda m: m["tinyconv"]["memory"][0].update(address="134217728"),
+    "memory: bank 'sram' has the name or addresses": lambda m: m["tinyconv"]["memory"][1].update(
+        address="0x08000000"
+    ),
+    "memory[1]: kind: must be one of": lambda m: m["tinyconv"]["memory"][1].update(kind="rom"),
+    "firmware: bytes: is more than": lambda m: m["tinyconv"]["firmware"].update(bytes=1 << 21),
+    "firmware: bank: must name": lambda m: m["tinyconv"]["firmware"].update(bank="sram"),
+    "plan: address: must be inside flash": lambda m: m["tinyconv"]["plan"].update(address="0x08030000"),
+    "plan: address: must": lambda m: m["tinyconv"]["plan"].update(bytes=786433),
+    "pool_bank: must name": lambda m: m["tinyconv"].update(pool_bank="flash"),
+    "family: there is no": lambda m: m["tinyconv"].update(family="stm32x9"),
+    "emulator: must be there if and only if": lambda m: m["tinyconv"].pop("emulator"),
+    "f_cpu: must repeat": lambda m: m["build"].update(f_cpu="1L"),
+    "maximum_size: must repeat": lambda m: m["upload"].update(maximum_size=1),
+    "maximum_ram_size: must repeat": lambda m: m["upload"].update(maximum_ram_size=1),
+    "must be an object": lambda m: m["tinyconv"].update(memory=[7]),
+}
+
+
+@pytest.mark.parametrize("message", WRONG)
+def test_a_wrong_manifest_names_the_field(message):
+    wrong = copy.deepcopy(manifest())
+    WRONG[message](wrong)
+    with pytest.raises(HostError) as caught:
+        boards.parse_board("emu_stm32f405", wrong)
+    assert message in caught.value.message
+    assert "boards/emu_stm32f405.json" in caught.value.message
+
+
+def test_the_header_has_the_pins_as_numbers():
+    header = build.generator().config_header(manifest("adafruit_feather_f405")["tinyconv"])
+    lines = header.splitlines()
+    for line in (
+        "#define BOARD_UART_INSTANCE 3",
+        "#define BOARD_UART_TX_PORT 1u",
+        "#define BOARD_UART_TX_PIN 10u",
+        "#define BOARD_UART_RX_PIN 11u",
+        "#define BOARD_UART_AF 7u",
+        "#define BOARD_CLOCK_HZ 168000000u",
+        "#define BOARD_PLAN_ADDRESS 0x08040000u",
+        "#define BOARD_EMULATED 0",
+    ):
+        assert line in lines
+
+
+def test_the_linker_script_places_the_stack_first_and_ends_with_the_bank():
+    script = build.generator().linker_script(manifest()["tinyconv"])
+    assert "RAM (rwx) : ORIGIN = 0x20000000, LENGTH = 131072" in script
+    assert "FLASH (rx) : ORIGIN = 0x08000000, LENGTH = 262144" in script
+    order = [".stack (NOLOAD) :", ".data :", ".bss (NOLOAD) :", ".noinit (NOLOAD) :", "__pool_end ="]
+    places = [script.index(part) for part in order]
+    assert places == sorted(places)
