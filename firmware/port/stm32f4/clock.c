@@ -38,8 +38,8 @@ static bool crystal_starts(void) {
 
 static bool pll_starts(bool from_crystal) {
     const uint32_t source_hz = from_crystal ? BOARD_CRYSTAL_HZ : HSI_HZ;
-    RCC->PLLCFGR = source_hz / PLL_INPUT_HZ | PLL_N << 6 | (PLL_P / 2 - 1) << 16 | PLL_Q << 24 |
-                   (from_crystal ? RCC_PLLCFGR_SRC_HSE : 0);
+    RCC->PLLCFGR = (RCC->PLLCFGR & RCC_PLLCFGR_RESERVED) | source_hz / PLL_INPUT_HZ | PLL_N << 6 |
+                   (PLL_P / 2 - 1) << 16 | PLL_Q << 24 | (from_crystal ? RCC_PLLCFGR_SRC_HSE : 0);
     RCC->CR |= RCC_CR_PLLON;
     if (!wait_for(&RCC->CR, RCC_CR_PLLRDY, RCC_CR_PLLRDY)) return false;
 

@@ -12,21 +12,22 @@ struct rcc {
     volatile uint32_t AHB1ENR, AHB2ENR, AHB3ENR, reserved2;
     volatile uint32_t APB1ENR, APB2ENR;
 };
-#define RCC                 ((struct rcc *)0x40023800u)
-#define RCC_CR_HSION        (1u << 0)
-#define RCC_CR_HSIRDY       (1u << 1)
-#define RCC_CR_HSEON        (1u << 16)
-#define RCC_CR_HSERDY       (1u << 17)
-#define RCC_CR_PLLON        (1u << 24)
-#define RCC_CR_PLLRDY       (1u << 25)
-#define RCC_PLLCFGR_SRC_HSE (1u << 22)
-#define RCC_CFGR_SW_PLL     2u
-#define RCC_CFGR_SWS_MASK   (3u << 2)
-#define RCC_CFGR_SWS_PLL    (2u << 2)
-#define RCC_CFGR_PPRE1_DIV4 (5u << 10)
-#define RCC_CFGR_PPRE2_DIV2 (4u << 13)
-#define RCC_APB1ENR_TIM2EN  (1u << 0)
-#define RCC_APB1ENR_PWREN   (1u << 28)
+#define RCC                  ((struct rcc *)0x40023800u)
+#define RCC_CR_HSION         (1u << 0)
+#define RCC_CR_HSIRDY        (1u << 1)
+#define RCC_CR_HSEON         (1u << 16)
+#define RCC_CR_HSERDY        (1u << 17)
+#define RCC_CR_PLLON         (1u << 24)
+#define RCC_CR_PLLRDY        (1u << 25)
+#define RCC_PLLCFGR_RESERVED 0xf0000000u /* to be left as at reset */
+#define RCC_PLLCFGR_SRC_HSE  (1u << 22)
+#define RCC_CFGR_SW_PLL      2u
+#define RCC_CFGR_SWS_MASK    (3u << 2)
+#define RCC_CFGR_SWS_PLL     (2u << 2)
+#define RCC_CFGR_PPRE1_DIV4  (5u << 10)
+#define RCC_CFGR_PPRE2_DIV2  (4u << 13)
+#define RCC_APB1ENR_TIM2EN   (1u << 0)
+#define RCC_APB1ENR_PWREN    (1u << 28)
 
 #define FLASH_ACR              REG32(0x40023c00u)
 #define FLASH_ACR_LATENCY_MASK 0xfu
