@@ -1,6 +1,8 @@
-"""Plans the arena of a network: lifetimes, in-place steps, scratch."""
+"""Plans the arena of a network: lifetimes, in-place and overlapping steps, scratch."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from host import defs, native
 from host.plan import memory
@@ -8,27 +10,36 @@ from host.plan.network import Network, Step
 
 
 def plan_memory(net: Network) -> None:
-    """Sets the offsets of all tensors and scratch buffers, and the arena's size."""
-    activations = [i for i, t in enumerate(net.tensors) if t.data is None]
-    lifetimes = {i: net.lifetime(i) for i in activations}
-    share = {i: i for i in activations}  # tensor -> the buffer it lives in
-    spans = dict(lifetimes)
-    for index, step in enumerate(net.steps):
-        if defs.kernels()[step.kernel].overlap != "EXACT" or step.output not in share:
-            continue
-        for source in step.inputs:
-            dies_here = source in share and lifetimes[source][1] == index and source not in net.outputs
-            if dies_here and net.tensors[source].bytes == net.tensors[step.output].bytes:
-                root = share[source]
-                share[step.output] = root
-                spans[root] = (spans[root][0], lifetimes[step.output][1])
-                del spans[step.output]
-                break
-    roots = list(spans)
-    buffers = [memory.Buffer(net.tensors[r].name, net.tensors[r].bytes, *spans[r]) for r in roots]
-    with_scratch = [i for i, s in enumerate(net.steps) if s.scratch_bytes]
-    buffers += [memory.Buffer(f"scratch {i}", net.steps[i].scratch_bytes, i, i) for i in with_scratch]
-    position = {root: i for i, root in enumerate(roots)}
+    """Sets the offsets of all tensors and scratch buffers, and the arena's size. Kernels are chosen."""
+    demand = _demand(net)
+    placement = memory.place(demand.buffers, demand.ahead)
+    for tensor, buffer in demand.buffer_of.items():
+        net.tensors[tensor].offset = placement.offsets[buffer]
+    for step, buffer in demand.scratch_of.items():
+        net.steps[step].scratch_offset = placement.offsets[buffer]
+    net.arena_bytes, net.arena_bound_bytes = placement.arena_bytes, placement.bound_bytes
+
+
+def step_bytes(net: Network) -> list[int]:
+    """Bytes that each step needs at least, whatever the placement."""
+    demand = _demand(net)
+    return memory.needs(demand.buffers, demand.ahead, len(net.steps))
+
+
+@dataclass(frozen=True)
+class _Demand:
+    """The planner's problem, and which buffer each tensor and each step's scratch is."""
+
+    buffers: list[memory.Buffer]
+    ahead: dict[tuple[int, int], int]
+    buffer_of: dict[int, int]
+    scratch_of: dict[int, int]
+
+
+def _demand(net: Network) -> _Demand:
+    share, spans = _shared(net)
+    position = {root: i for i, root in enumerate(spans)}
+    buffers = [memory.Buffer(net.tensors[r].name, net.tensors[r].bytes, *span) for r, span in spans.items()]
     ahead = {
         (position[share[step.output]], position[share[step.inputs[0]]]): native.gap_bytes(
             step.kernel, step.packed_params
@@ -36,13 +47,35 @@ def plan_memory(net: Network) -> None:
         for index, step in enumerate(net.steps)
         if _may_overlap(index, step, share, spans)
     }
-    placement = memory.place(buffers, ahead)
-    offsets = dict(zip(roots, placement.offsets, strict=False))
-    for i in activations:
-        net.tensors[i].offset = offsets[share[i]]
-    for i, offset in zip(with_scratch, placement.offsets[len(roots) :], strict=True):
-        net.steps[i].scratch_offset = offset
-    net.arena_bytes, net.arena_bound_bytes = placement.arena_bytes, placement.bound_bytes
+    scratch_of = {}
+    for index, step in enumerate(net.steps):
+        if step.scratch_bytes:
+            scratch_of[index] = len(buffers)
+            buffers.append(memory.Buffer(f"scratch {index}", step.scratch_bytes, index, index))
+    return _Demand(buffers, ahead, {t: position[root] for t, root in share.items()}, scratch_of)
+
+
+def _shared(net: Network) -> tuple[dict[int, int], dict[int, tuple[int, int]]]:
+    """Tensor -> the first tensor in its place, and lifetime of each such place.
+
+    A step in place (overlap EXACT) gives its output the place of an input that dies there.
+    """
+    activations = [i for i, t in enumerate(net.tensors) if t.data is None]
+    spans = {i: net.lifetime(i) for i in activations}
+    dies = {i: last for i, (_, last) in spans.items()}
+    share = {i: i for i in activations}
+    for index, step in enumerate(net.steps):
+        if defs.kernels()[step.kernel].overlap != "EXACT":
+            continue
+        for source in step.inputs:
+            fits = source in share and net.tensors[source].bytes == net.tensors[step.output].bytes
+            if fits and dies[source] == index:
+                root = share[source]
+                share[step.output] = root
+                spans[root] = (spans[root][0], dies[step.output])
+                del spans[step.output]
+                break
+    return share, spans
 
 
 def _may_overlap(index: int, step: Step, share: dict[int, int], spans: dict[int, tuple[int, int]]) -> bool:

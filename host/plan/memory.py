@@ -81,6 +81,12 @@ def place(
     return Placement(tuple(offsets), arena, bound)
 
 
+def needs(buffers: Sequence[Buffer], ahead: Mapping[tuple[int, int], int], steps: int) -> list[int]:
+    """For each step, the bytes without which it cannot be; no placement makes them fewer."""
+    problem = _Problem(buffers, ahead)
+    return [problem.needs(step) for step in range(steps)]
+
+
 class _Problem:
     """Sizes and, for every buffer, the others that live at some time with it."""
 
@@ -94,18 +100,17 @@ class _Problem:
         ]
 
     def lower_bound(self) -> int:
-        """The most bytes that one step needs, with its output over its input where that is allowed."""
-        saved: dict[int, int] = {}
+        """The most bytes that one step needs."""
+        return max(self.needs(t) for t in {b.first for b in self._buffers})
+
+    def needs(self, step: int) -> int:
+        """Bytes alive in a step, with its output over its input where that is allowed."""
+        alive = sum(n for b, n in zip(self._buffers, self._sizes, strict=True) if b.first <= step <= b.last)
         for (out, source), gap in self._gaps.items():
-            step = self._buffers[out].first
-            together = max(self._sizes[out], gap + self._sizes[source])
-            saved[step] = max(0, self._sizes[out] + self._sizes[source] - together)
-        times = {b.first for b in self._buffers}
-        alive = {
-            t: sum(n for b, n in zip(self._buffers, self._sizes, strict=True) if b.first <= t <= b.last)
-            for t in times
-        }
-        return max(alive[t] - saved.get(t, 0) for t in times)
+            if self._buffers[out].first == step:
+                both = self._sizes[out] + self._sizes[source]
+                alive -= max(0, both - max(self._sizes[out], gap + self._sizes[source]))
+        return alive
 
     def first_fit(self, order: Sequence[int]) -> tuple[int, list[int]]:
         """Arena and offsets if each buffer takes the lowest place that is free for its lifetime, in that order."""
