@@ -64,7 +64,14 @@ struct kernel_args {
 
 enum overlap { OVERLAP_NONE = 0, OVERLAP_EXACT = 1, OVERLAP_AHEAD = 2 };
 
-enum weights_layout { WEIGHTS_NONE, WEIGHTS_OHWI, WEIGHTS_U16, WEIGHTS_SOFTMAX_TABLE };
+enum weights_layout {
+    WEIGHTS_NONE,
+    WEIGHTS_OHWI,
+    WEIGHTS_U16,
+    WEIGHTS_SOFTMAX_TABLE,
+    WEIGHTS_WINOGRAD4,
+    WEIGHTS_WINOGRAD2
+};
 enum channels_layout { CHANNELS_NONE, CHANNELS_BMS, CHANNELS_BMSN };
 
 struct kernel {

@@ -69,6 +69,12 @@ static uint32_t ohwi_elems(const struct kernel *kernel, const void *params) {
     }
 }
 
+/* dsp/winograd.h: int16 pairs of four output channels together, then int32 fixes of each. */
+static uint32_t winograd_bytes(const struct conv2d_params *p, uint32_t positions, uint32_t fixes) {
+    const uint32_t blocks = (uint32_t)(p->out_c + 3) / 4, pairs = (uint32_t)(p->in_c + 3) / 4 * 2;
+    return 4 * (blocks * positions * pairs * 4 + (uint32_t)p->out_c * fixes);
+}
+
 uint32_t kernel_weights_bytes(const struct kernel *kernel, const void *params) {
     switch (kernel->weights) {
     case WEIGHTS_OHWI:
@@ -77,6 +83,10 @@ uint32_t kernel_weights_bytes(const struct kernel *kernel, const void *params) {
         const struct resize_nearest_params *p = params;
         return (uint32_t)(p->out_h + p->out_w) * sizeof(uint16_t);
     }
+    case WEIGHTS_WINOGRAD4:
+        return winograd_bytes(params, 36, 5);
+    case WEIGHTS_WINOGRAD2:
+        return winograd_bytes(params, 16, 0);
     case WEIGHTS_SOFTMAX_TABLE:
         return 256 * sizeof(int32_t);
     default:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from host.defs import KernelDef
+from host.plan import pack_winograd
 from host.plan.network import Step
 
 
@@ -55,6 +56,8 @@ _WEIGHTS: dict[str, Callable[[Step], bytes | None]] = {
     "OHWI": _as_they_are,
     "U16": _as_they_are,
     "SOFTMAX_TABLE": _as_they_are,
+    "WINOGRAD4": pack_winograd.winograd4,
+    "WINOGRAD2": pack_winograd.winograd2,
 }
 
 _CHANNELS: dict[str, Callable[[Step], bytes | None]] = {

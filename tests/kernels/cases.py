@@ -13,9 +13,12 @@ import numpy as np
 from hypothesis import strategies as st
 
 from host import defs, native
+from host.plan import pack
+from host.plan.network import Step
 
 ROUND_DOUBLE, ROUND_SINGLE = 0, 1
 INT32_MAX = 2**31 - 1
+PACKED = ("WINOGRAD4", "WINOGRAD2")  # weights layouts of 3x3 filters that host.plan.pack makes from OHWI
 
 _int8 = st.one_of(st.integers(-128, 127), st.sampled_from([-128, 0, 127]))
 _channels = st.one_of(st.integers(1, 9), st.sampled_from([4, 8, 12, 16, 17, 20]))
@@ -78,8 +81,11 @@ def _table(rng: np.random.Generator, kind: str) -> bytes:
     return table.astype("<i4").tobytes()
 
 
-def blobs(case: Case, kernel: defs.KernelDef) -> tuple[bytes, bytes]:
-    """(weights, channels) of the case in the kernel's layouts; equal layouts get equal content."""
+def blobs(case: Case, kernel: defs.KernelDef, *, hostile: bool = False) -> tuple[bytes | None, bytes]:
+    """(weights, channels) of the case in the kernel's layouts; layouts of one operator get equal content.
+
+    Weights are None if the packer refuses their values. `hostile`: any bytes where layouts are packed.
+    """
     rng = np.random.default_rng((case.seed, 1))
     packed = case.packed
     size = native.weights_bytes(kernel.name, packed)
@@ -97,7 +103,23 @@ def blobs(case: Case, kernel: defs.KernelDef) -> tuple[bytes, bytes]:
     if words:
         count = native.channels_bytes(kernel.name, packed) // (4 * words)
         channels = _records(rng, count, case.kind, kernel.channels)
+    if kernel.weights in PACKED and not hostile:
+        weights = _packed(case, kernel, channels)
     return weights, channels
+
+
+def _packed(case: Case, kernel: defs.KernelDef, channels: bytes) -> bytes | None:
+    """What the packer makes of the weights that the twin gets as they are."""
+    twin = [k for k in defs.kernels().values() if k.op == case.op][-1]
+    weights, _ = blobs(case, twin)
+    p = case.params
+    shape = (p["out_c"], p["kernel_h"], p["kernel_w"], p["in_c"])
+    step = Step(
+        case.op, (0,), 1, case.params, 0, "", "", 1,
+        weights=np.frombuffer(weights, np.int8).reshape(shape),
+        channels=np.frombuffer(channels, "<i4").reshape(p["out_c"], -1),
+    )  # fmt: skip
+    return pack.weights(kernel, step) if pack.accepts(kernel, step) else None
 
 
 def tensors(case: Case) -> tuple[bytes, bytes, int]:
@@ -134,6 +156,10 @@ def _axis(draw: st.DrawFn, *, pool: bool, shape: str) -> dict[str, int]:
         pad = draw(st.integers(0, 1))
         reach = size + pad + draw(st.integers(0, 1)) - 3
         return dict(size=size, out=max(reach // stride + 1, 1), kernel=3, stride=stride, dilation=1, pad=pad)
+    if shape == "filter3x3":
+        pad = draw(st.integers(0, 2))
+        out = max(size + pad + draw(st.integers(0, 2)) - 2, 1)
+        return dict(size=size, out=out, kernel=3, stride=1, dilation=1, pad=pad)
     kernel = draw(st.integers(1, 5))
     stride = draw(st.integers(1, 4))
     dilation = 1 if pool else draw(st.sampled_from([1, 1, 2, 3]))
@@ -148,7 +174,13 @@ def _axis(draw: st.DrawFn, *, pool: bool, shape: str) -> dict[str, int]:
 
 
 # Token of a kernel's name: window shapes to draw. Others draw from all.
-SHAPES = {"pointwise": ["1x1"], "same": ["same"], "ref": ["any", "any", "same", "1x1", "3x3"]}
+SHAPES = {
+    "pointwise": ["1x1"],
+    "same": ["same"],
+    "winograd4": ["filter3x3"],
+    "winograd2": ["filter3x3"],
+    "ref": ["any", "any", "same", "1x1", "3x3"],
+}
 
 
 @st.composite

@@ -39,7 +39,7 @@ def admit(case: Case, sanitized) -> None:
         sizes = (checked.in0, checked.in1, checked.out, fit.scratch, fit.weights, fit.channels)
         if not fit.supports or sum(sizes) > MOST_BYTES:
             continue
-        weights, channels = blobs(case, kernel)
+        weights, channels = blobs(case, kernel, hostile=True)
         in0, in1 = (int8_data(rng, n, case.kind) for n in (checked.in0, checked.in1))
         out = sanitized.run(kernel.name, case.packed, in0, in1, weights, channels, bytes(checked.out))
         assert out is not None

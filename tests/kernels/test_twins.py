@@ -64,6 +64,7 @@ def test_equals_its_twin(kernel: defs.KernelDef, sanitized) -> None:
         in0, in1, out = tensors(case)
         before = bytes(i % 251 for i in range(out))
         weights, channels = blobs(case, kernel)
+        assume(weights is not None)
         assert (len(weights), len(channels)) == (fit.weights, fit.channels)
         expected = expected_output(case, twin_of(kernel), before)
         got = sanitized.run(kernel.name, case.packed, in0, in1, weights, channels, before)

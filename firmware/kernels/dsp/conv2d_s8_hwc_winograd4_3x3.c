@@ -1,0 +1,42 @@
+/* CONV_2D with a 3x3 kernel, stride 1: exact integer Winograd F(4x4, 3x3); 36 products instead of 144 for 16 outputs.
+ *
+ * in [in_h][in_w][in_c], out [out_h][out_w][out_c], any padding, channels BMS, weights WINOGRAD4 (8 times OHWI):
+ *     int16 pairs [out_c / 4 rounded up][36][2 * (in_c / 4 rounded up)][4], then int32 [out_c][5]
+ * Scratch: at most 22.5 KiB where both tensors together are at most 16 KiB, else 13.5 KiB; more from in_c = 77 on: for
+ * two tiles 0.3 KiB a channel. Bit-equal to conv2d_s8_hwc_ref if the host found every sum within +-2^25 (winograd.h);
+ * any other weights blob gives some output. One tile row reads n + 2 rows of the input and writes n of the output,
+ * front to back. Not supported: other kernels, strides, dilations; weights_zero other than 0; in_c over 256.
+ */
+#include "winograd.h"
+
+static const struct winograd winograd4 = {
+    .n = 4,
+    .positions = WINOGRAD4_SPACE,
+    .pad_row = 0,
+    .pad_factor = -6,
+    .pixel_offset = 128,
+    .bias_factor = 36,
+    .fixes = 5,
+    .rows_even = winograd4_rows_even,
+    .rows_odd = winograd4_rows_odd,
+    .columns = winograd4_columns,
+    .multiply = winograd4_multiply,
+    .output = winograd4_output,
+    .sums = winograd4_sums,
+};
+
+bool conv2d_s8_hwc_winograd4_3x3_supports(const void *params) {
+    return winograd_supports(&winograd4, params);
+}
+
+uint32_t conv2d_s8_hwc_winograd4_3x3_scratch_bytes(const void *params) {
+    return winograd_scratch_bytes(&winograd4, params);
+}
+
+uint32_t conv2d_s8_hwc_winograd4_3x3_gap_bytes(const void *params) {
+    return winograd_gap_bytes(&winograd4, params);
+}
+
+void conv2d_s8_hwc_winograd4_3x3(const struct kernel_args *args) {
+    winograd_run(&winograd4, args);
+}

@@ -1,0 +1,437 @@
+/* Winograd's micro-kernels for Arm cores with the DSP extension and an FPU, whose registers only hold addresses and
+ * constants: moving them (VMOV) is faster than the stack. winograd_plain.c defines what they compute, winograd.h the
+ * layouts and bounds. Written by hand, because GCC spills accumulators; Thumb-2 of ARMv7E-M, no alignment assumed but
+ * that of words in V, U, M and Z. Pixels may be unaligned: only LDR reads them.
+ */
+#include "winograd.h"
+
+#if defined(__ARM_FEATURE_DSP) && __ARM_FEATURE_DSP
+
+    .syntax unified
+    .thumb
+    .text
+
+#define ZS        (WINOGRAD_Z_COLUMNS * 4) /* bytes of a row of Z */
+#define CALLEE    {r4-r11, lr}
+#define ON_STACK  36 /* the fifth argument, once CALLEE is pushed */
+
+    .macro function name
+    .section .text.\name, "ax", %progbits
+    .balign 8
+    .global \name
+    .type \name, %function
+    .thumb_func
+\name:
+    .endm
+
+    .macro end_function name
+    .size \name, . - \name
+    .endm
+
+/* --- multiply: void (v r0, u r1, m r2, channel_pairs r3, tile_pairs on the stack) -----------------------------------
+ * 4 output channels x 2 tiles in r4 .. r11; U in r2 and r3, V in r12 and lr. A channel pair is 11 instructions for 16
+ * products. The first one sets the accumulators; the others run through 8 copies, entered in the middle the first time.
+ * s0 M cursor    s1 its end at this position    s2 V of the last tile pair, back to the next position
+ * s3 entry into the loop    s4, s5 end and begin of U at this position    s6 M back to the next position
+ * s7 bytes of U a position    s8 end of s0 at its first tile
+ */
+    .macro product first, acc, u, v
+    .if \first
+    smuad   \acc, \u, \v
+    .else
+    smlad   \acc, \u, \v, \acc
+    .endif
+    .endm
+
+    .macro channel_pair positions, first
+    ldrd    r12, lr, [r0], #\positions * 8
+    ldrd    r2, r3, [r1], #8
+    product \first, r4, r2, r12
+    product \first, r5, r2, lr
+    product \first, r6, r3, r12
+    product \first, r7, r3, lr
+    ldrd    r2, r3, [r1], #8
+    product \first, r8, r2, r12
+    product \first, r9, r2, lr
+    product \first, r10, r3, r12
+    product \first, r11, r3, lr
+    .endm
+
+#define COPY_BYTES 44 /* of a channel_pair */
+
+    .macro multiply name, positions
+    function \name
+    push    CALLEE
+    ldr     r4, [sp, #ON_STACK]
+    mul     r5, r3, r4                      @ r5 = V words a position / 2
+    mov     r6, #\positions * 8
+    mul     r5, r5, r6
+    sub     r5, r5, #8
+    vmov    s2, r5
+    lsl     r6, r3, #4
+    vmov    s7, r6
+    mov     r6, #\positions * 32            @ M bytes of a tile pair
+    mul     r6, r4, r6
+    add     r7, r2, r6
+    vmov    s0, r2
+    vmov    s1, r7
+    sub     r6, r6, #4
+    vmov    s6, r6
+    add     r7, r7, #\positions * 4
+    vmov    s8, r7
+    rsb     r3, r3, #1                      @ copies to leave out: (1 - channel_pairs) modulo 8
+    and     r3, r3, #7
+    mov     r6, #COPY_BYTES
+    mul     r3, r3, r6
+    adr     r4, 3f
+    add     r3, r3, r4
+    orr     r3, r3, #1
+    vmov    s3, r3
+1:  vmov    r3, s7                          @ ---- a position
+    vmov    s5, r1
+    add     r3, r3, r1
+    vmov    s4, r3
+2:  channel_pair \positions, 1              @ ---- a tile pair
+    vmov    r2, s3
+    bx      r2
+    .balign 4
+3:
+    .rept 8
+    channel_pair \positions, 0
+    .endr
+    vmov    r2, s4
+    cmp     r1, r2
+    bne     3b
+    vmov    r2, r3, s0, s1
+    str     r4, [r2, #\positions * 0]
+    str     r6, [r2, #\positions * 4]
+    str     r8, [r2, #\positions * 8]
+    str     r10, [r2, #\positions * 12]
+    str     r5, [r2, #\positions * 16]
+    str     r7, [r2, #\positions * 20]
+    str     r9, [r2, #\positions * 24]
+    str     r11, [r2, #\positions * 28]
+    add     r2, r2, #\positions * 32
+    vmov    s0, r2
+    cmp     r2, r3
+    itt     ne
+    vmovne  r1, s5
+    bne     2b
+    vmov    r2, s6                          @ ---- all tile pairs done
+    vmov    r4, s2
+    sub     r0, r0, r4
+    vmov    r4, s0
+    sub     r4, r4, r2
+    vmov    s0, r4
+    adds    r3, r3, #4
+    vmov    s1, r3
+    vmov    r4, s8
+    cmp     r3, r4
+    bne     1b
+    pop     {r4-r11, pc}
+    end_function \name
+    .endm
+
+    multiply winograd4_multiply, WINOGRAD4_SPACE
+    multiply winograd2_multiply, WINOGRAD2_SPACE
+
+/* --- B^T of n = 4: in d0 .. d5 = r2 .. r7, out r2, r8, r9, r10, r11, r7. Sums of at most 100 times a pixel in a lane -- */
+    .macro transform4
+    sub     r8, r6, r4, lsl #2
+    sub     r10, r5, r3, lsl #2
+    sub     r9, r8, r10
+    add     r8, r8, r10
+    sub     r6, r6, r4
+    sub     r3, r5, r3
+    add     r10, r6, r3, lsl #1
+    sub     r11, r6, r3, lsl #1
+    sub     r2, r2, r4
+    add     r2, r6, r2, lsl #2
+    sub     r7, r7, r5
+    sub     r7, r7, r3, lsl #2
+    .endm
+
+/* --- rows: void (row1 r0, z r1, columns r2, rows r3) -----------------------------------------------------------------
+ * A column of 6 pixels' channel pairs, + 128, transformed; one word to each row of Z. s0 .. s3: *rows.
+ */
+    .macro rows4 name, rotation
+    function \name
+    push    CALLEE
+    vldmia  r3, {s0-s3}
+    add     lr, r1, r2, lsl #2              @ end of Z's first row
+    mov     r12, #0x00800080
+1:  vmov    r8, r9, s0, s1                  @ bytes to the next row, to the third
+    vmov    r10, r11, s2, s3                @ to row 0, to the next pixel
+    ldr     r3, [r0]
+    ldr     r4, [r0, r8]
+    ldr     r5, [r0, r8, lsl #1]
+    ldr     r6, [r0, r9]
+    ldr     r7, [r0, r8, lsl #2]
+    ldr     r2, [r0, r10]
+    add     r0, r0, r11
+    .irp    d, r2, r3, r4, r5, r6, r7
+    sxtab16 \d, r12, \d, ror #\rotation
+    .endr
+    transform4
+    str     r9, [r1, #ZS]
+    str     r10, [r1, #ZS * 2]
+    str     r11, [r1, #ZS * 3]
+    str     r2, [r1, #ZS * 4]
+    str     r7, [r1, #ZS * 5]
+    str     r8, [r1], #4
+    cmp     r1, lr
+    bne     1b
+    pop     {r4-r11, pc}
+    end_function \name
+    .endm
+
+    rows4 winograd4_rows_even, 0
+    rows4 winograd4_rows_odd, 8
+
+/* --- columns: void (z r0, v r1, tiles r2, first_step r3, steps_bytes on the stack) -----------------------------------
+ * Six rows of a tile, two a turn. r12: step to the next tile's V from behind this one; lr: end of Z for this tile.
+ */
+    .macro columns4_row at, last
+    ldm     r0, {r2-r7}
+    add     r0, r0, #ZS
+    add     r6, r6, #WINOGRAD4_LANE
+    add     r7, r7, #WINOGRAD4_LANE
+    transform4
+    str     r8, [r1, #\at + 8]
+    str     r9, [r1, #\at + 16]
+    str     r10, [r1, #\at + 24]
+    str     r11, [r1, #\at + 32]
+    str     r7, [r1, #\at + 40]
+    str     r2, [r1, #\at]
+    .if \last
+    add     r1, r1, #\at + 48
+    .endif
+    .endm
+
+    function winograd4_columns
+    push    CALLEE
+    ldr     r4, [sp, #ON_STACK]
+    vmov    s0, r2
+    sub     r12, r3, #6 * 48
+    sub     r4, r4, #12 * 48
+    vmov    s1, r4                          @ sum of two steps in turn
+1:  add     lr, r0, #6 * ZS
+2:  columns4_row 0, 0
+    columns4_row 48, 1
+    cmp     r0, lr
+    bne     2b
+    vmov    r2, r3, s0, s1
+    sub     r0, r0, #6 * ZS - 16
+    add     r1, r1, r12
+    sub     r12, r3, r12
+    subs    r2, r2, #1
+    vmov    s0, r2
+    bne     1b
+    pop     {r4-r11, pc}
+    end_function winograd4_columns
+
+/* --- output: void (m r0, out r1, tiles r2, channel r3);  sums: void (m r0, sums r1, channel r2) ----------------------
+ * A tile in two passes over its M, output columns 0 and 2, then 1 and 3: their 8 values are r4 .. r11.
+ * s0 bias, s1 .. s4 fixes, s8 end of M. On the stack: 9^-1, twice, power, zero, out, and the output's strides.
+ */
+#define INVERSE_OF_9 954437177
+
+    /* One row of M, m0 .. m4 in r1, r2, r3, a, b: 2 m0 + 4 (m1 + m2) + m3 + m4 and m1 + m2 + m3 + m4. a may be y. */
+    .macro row_even x, y, a, b
+    add     r2, r2, r3
+    add     \a, \a, \b
+    add     \x, \a, r2, lsl #2
+    add     \y, r2, \a
+    add     \x, \x, r1, lsl #1
+    .endm
+
+    /* m1 .. m5 in r1, r2, r3, a, b: 2 (m1 - m2) + m3 - m4 and m1 - m2 + 2 (m3 - m4 + m5). */
+    .macro row_odd x, y, a, b
+    sub     r1, r1, r2
+    sub     r3, r3, \a
+    add     \x, r3, r1, lsl #1
+    add     r3, r3, \b
+    add     \y, r1, r3, lsl #1
+    .endm
+
+    .macro row odd, x, y, a, b
+    .if \odd
+    row_odd \x, \y, \a, \b
+    .else
+    row_even \x, \y, \a, \b
+    .endif
+    .endm
+
+    /* The same of a row in r1, r2, r3, r12, lr, to r2 and r3. */
+    .macro row_apart odd
+    .if \odd
+    row_odd r2, r3, r12, lr
+    .else
+    add     r2, r2, r3
+    add     r12, r12, lr
+    add     r3, r2, r12
+    add     r2, r12, r2, lsl #2
+    add     r2, r2, r1, lsl #1
+    .endif
+    .endm
+
+    /* The exact sums, in r4 .. r7 for one column's rows 0 .. 3 and in r8 .. r11 for the other's. */
+    .macro sums4 odd
+    vmov    r4, s0
+    ldm     r0!, {r1, r2, r3, r11, r12, lr} @ row 1 of the transform, + bias at column 1
+    .if \odd
+    add     r1, r1, r4
+    .else
+    add     r2, r2, r4
+    .endif
+    row     \odd, r4, r8, r11, r12
+    ldm     r0!, {r1, r2, r3, r11, r12, lr} @ row 2
+    row     \odd, r5, r9, r11, r12
+    add     r6, r4, r5
+    sub     r5, r4, r5
+    add     r10, r8, r9
+    sub     r9, r8, r9
+    ldm     r0!, {r1, r2, r3, r11, r12, lr} @ row 3
+    row     \odd, r4, r8, r11, r12
+    ldm     r0!, {r1, r2, r3, r11, r12, lr} @ row 4
+    row     \odd, r7, r11, r11, r12
+    add     lr, r4, r7
+    sub     r7, r4, r7
+    add     r12, r8, r11
+    sub     r11, r8, r11
+    add     r4, lr, r6, lsl #2              @ r4 .. r7: rows 1 .. 4 for outputs 0 .. 3 of the one column
+    add     r6, r6, lr
+    mov     r1, r5
+    add     r5, r7, r5, lsl #1
+    add     r7, r1, r7, lsl #1
+    add     r8, r12, r10, lsl #2            @ r8 .. r11: of the other
+    add     r10, r10, r12
+    mov     r1, r9
+    add     r9, r11, r9, lsl #1
+    add     r11, r1, r11, lsl #1
+    ldm     r0, {r1, r2, r3, r12, lr}       @ row 0
+    add     r0, r0, #24
+    row_apart \odd
+    add     r4, r4, r2, lsl #1
+    add     r8, r8, r3, lsl #1
+    ldm     r0, {r1, r2, r3, r12, lr}       @ row 5
+    row_apart \odd
+    add     r7, r7, r2, lsl #1
+    add     r11, r11, r3, lsl #1
+    ldm     sp, {r1, r2, r3, r12, lr}
+    .irp    y, r4, r5, r6, r7, r8, r9, r10, r11
+    mul     \y, \y, r1
+    .endr
+    .if \odd
+    vmov    r1, s3
+    add     r10, r10, r1
+    vmov    r1, s4
+    add     r11, r11, r1
+    asr     r4, r4, #5
+    asr     r5, r5, #4
+    asr     r6, r6, #3
+    asr     r7, r7, #3
+    .else
+    vmov    r1, s1
+    add     r10, r10, r1
+    vmov    r1, s2
+    add     r11, r11, r1
+    asr     r4, r4, #6
+    asr     r5, r5, #5
+    asr     r6, r6, #4
+    asr     r7, r7, #4
+    .endif
+    asr     r8, r8, #4
+    asr     r9, r9, #3
+    asr     r10, r10, #2
+    asr     r11, r11, #2
+    .endm
+
+    /* Requantises r4 .. r11 and stores them to column `odd` and the one after the next, at lr. */
+    .macro store4 odd
+    .irp    y, r4, r5, r6, r7, r8, r9, r10, r11
+    smmlar  \y, \y, r2, \y                  @ rounding doubling high multiply
+    .endr
+    .irp    y, r4, r5, r6, r7, r8, r9, r10, r11
+    smmlar  \y, \y, r3, r12                 @ rounding shift, + zero
+    .endr
+    .irp    y, r4, r5, r6, r7, r8, r9, r10, r11
+    ssat    \y, #8, \y
+    .endr
+    ldrd    r1, r2, [sp, #20]
+    ldr     r3, [sp, #28]
+    .if \odd
+    add     lr, lr, r3
+    .endif
+    strb    r4, [lr]
+    strb    r5, [lr, r1]
+    strb    r6, [lr, r1, lsl #1]
+    strb    r7, [lr, r2]
+    add     lr, lr, r3, lsl #1
+    strb    r8, [lr]
+    strb    r9, [lr, r1]
+    strb    r10, [lr, r1, lsl #1]
+    strb    r11, [lr, r2]
+    .endm
+
+    function winograd4_output
+    push    CALLEE
+    sub     sp, sp, #36
+    vldmia  r3!, {s0-s4}
+    ldm     r3, {r4-r9}                     @ twice, power, zero, row_bytes, row_bytes_3, pixel_bytes
+    ldr     r10, =INVERSE_OF_9
+    str     r10, [sp]
+    strd    r4, r5, [sp, #4]
+    str     r6, [sp, #12]
+    str     r1, [sp, #16]
+    strd    r7, r8, [sp, #20]
+    str     r9, [sp, #28]
+    mov     r4, #WINOGRAD4_SPACE * 4 * WINOGRAD_BLOCK_C
+    mla     r4, r4, r2, r0
+    vmov    s8, r4
+1:  sums4   0
+    store4  0
+    subs    r0, r0, #116                    @ the same M, from column 1
+    sums4   1
+    store4  1
+    add     lr, lr, r3
+    str     lr, [sp, #16]
+    addw    r0, r0, #20 + WINOGRAD4_SPACE * 4 * (WINOGRAD_BLOCK_C - 1)
+    vmov    r1, s8
+    cmp     r0, r1
+    bne     1b
+    add     sp, sp, #36
+    pop     {r4-r11, pc}
+    .ltorg
+    end_function winograd4_output
+
+    /* Columns 0 and 2, then 1 and 3, of four rows of four words. */
+    .macro store_sums4 odd
+    str     r4, [lr, #\odd * 4]
+    str     r5, [lr, #\odd * 4 + 16]
+    str     r6, [lr, #\odd * 4 + 32]
+    str     r7, [lr, #\odd * 4 + 48]
+    str     r8, [lr, #\odd * 4 + 8]
+    str     r9, [lr, #\odd * 4 + 24]
+    str     r10, [lr, #\odd * 4 + 40]
+    str     r11, [lr, #\odd * 4 + 56]
+    .endm
+
+    function winograd4_sums
+    push    CALLEE
+    sub     sp, sp, #20
+    vldmia  r2, {s0-s4}
+    ldr     r4, =INVERSE_OF_9
+    str     r4, [sp]
+    str     r1, [sp, #16]
+    sums4   0
+    store_sums4 0
+    subs    r0, r0, #116
+    sums4   1
+    store_sums4 1
+    add     sp, sp, #20
+    pop     {r4-r11, pc}
+    .ltorg
+    end_function winograd4_sums
+
+#endif
