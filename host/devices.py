@@ -33,7 +33,7 @@ def open_device(
 
     An emulated board gets the firmware that is built now (or the ELF file `firmware`), and `plan` in its flash. A
     real board, or an emulator that somebody else started, is reached through `port` and keeps what was flashed.
-    `extra` are more arguments for QEMU; without `counted` it runs without -icount, and the device's counts mean nothing.
+    `extra` are more arguments for QEMU; without `counted` it runs without -icount and counts nothing right.
     Raises what building, starting and opening raise: BuildError, ToolMissingError, EmulatorError, PortError.
     """
     if isinstance(board, str):

@@ -25,6 +25,7 @@
     |- DownloadError              26   a catalogue file could not be had, or has the wrong hash
     |- FlashError                 27   the probe or its tool failed, or the flash holds something else
     |- OutputError                28   a result file cannot be written
+    |- RegressionError            29   `host bench --compare` found that a kernel got slower
 
 click keeps 2 for wrong usage; Ctrl-C ends with 130.
 """
@@ -181,3 +182,9 @@ class OutputError(HostError):
     """A file that the user asked for cannot be written."""
 
     exit_status = 28
+
+
+class RegressionError(HostError):
+    """A kernel takes more than it took in a saved bench."""
+
+    exit_status = 29

@@ -12,10 +12,10 @@ from host import boards, build, inputs, runner
 from host.boards import Board
 from host.compile import Compiled, compile_file
 from host.devices import open_device
-from host.errors import DeviceError, ToolMissingError
+from host.errors import DeviceError, HostError, ToolMissingError
 from host.link.hello import Hello
 from host.plan import choose
-from host.report.result import RunResult
+from host.report.result import Prediction, RunResult
 
 # A plan beyond this is placed in an emulated board's flash rather than streamed: the emulated line is slow.
 STREAMED_BYTES = 24 * 1024
@@ -37,6 +37,7 @@ class Options:
     place: str = "auto"
     reference_only: bool = False
     firmware: Path | None = None
+    predict: bool = True
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,8 @@ def run(
     """Compiles, opens the device, loads, runs and checks. Raises any of host.errors."""
     board = boards.load_board(options.board)
     compiled = compile_file(path, choose.reference_only if options.reference_only else choose.any_kernel)
-    samples = _samples(compiled, options, built_in)
-    in_flash = _in_flash(compiled, board, options)
+    samples = load_samples(compiled, options, built_in)
+    in_flash = lies_in_flash(compiled, board, options)
     client = open_device(
         board, options.port, plan=compiled.plan if in_flash else None, firmware=options.firmware, progress=say
     )
@@ -76,10 +77,34 @@ def run(
             client, compiled, info, samples, runs=options.runs, check=options.check, progress=progress
         )
     result = _result(compiled, board, hello, samples, options, in_flash, measured)
+    if board.emulated and not options.port and options.predict:
+        result.prediction = _prediction(compiled, board, in_flash, options, say)
     return Outcome(result, samples, measured.outputs)
 
 
-def _samples(compiled: Compiled, options: Options, built_in: bool) -> inputs.Samples:
+def _prediction(
+    compiled: Compiled, board: Board, in_flash: bool, options: Options, say: Callable[[str], None]
+) -> Prediction | None:
+    """The speed of the board's chip by the cycle model; None, and why, if it cannot be modelled here.
+
+    Always with the same input, so that it can be kept: cycles hardly depend on it.
+    """
+    from host.cyclemodel import model
+
+    try:
+        chip = model.chip_of(board)
+        tensors = model.fixed_inputs(compiled)
+        modelled = model.model(board, chip, compiled, tensors, in_flash, firmware=options.firmware, say=say)
+    except HostError as error:
+        say(f"no speed is modelled: {error}")
+        return None
+    return Prediction(
+        chip.name, chip.clock_hz, round(modelled.cycles), modelled.error_percent, modelled.error_text
+    )
+
+
+def load_samples(compiled: Compiled, options: Options, built_in: bool = False) -> inputs.Samples:
+    """The samples that the options name; those that come with the built-in network if they name none."""
     if built_in and options.source is None:
         from host.data import digits
 
@@ -90,7 +115,7 @@ def _samples(compiled: Compiled, options: Options, built_in: bool) -> inputs.Sam
     return inputs.load(options.source or DEFAULT_SOURCE, compiled.original, resize=options.resize)
 
 
-def _in_flash(compiled: Compiled, board: Board, options: Options) -> bool:
+def lies_in_flash(compiled: Compiled, board: Board, options: Options) -> bool:
     """Whether the plan goes to the flash region: large ones, and those that leave too little RAM."""
     if options.place != "auto":
         return options.place == "flash"
@@ -140,7 +165,7 @@ def _result(
         mismatches=measured.mismatches,
         first_mismatch=measured.first_mismatch,
         per_inference=per_inference,
-        fps=hello.clock_hz / per_inference if timed and not hello.emulated else None,
+        measured_fps=hello.clock_hz / per_inference if timed and not hello.emulated else None,
         macs=net.macs,
         macs_original=net.macs,
         arena_bytes=net.arena_bytes,

@@ -60,10 +60,14 @@ BUILT_IN = "digits"
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Emulate this ELF file instead of our build.",
 )
+@click.option(
+    "--model/--no-model", "predict", default=True, help="Model the speed of an emulated board's chip."
+)
 @json_option
 def command(
     network: str | None, board: str, port: str | None, source: str | None, resize: bool, runs: int, check: str,
-    place: str, kernels: str, output: str | None, firmware: Path | None, json_file: str | None,
+    place: str, kernels: str, output: str | None, firmware: Path | None, predict: bool,
+    json_file: str | None,
 ) -> None:  # fmt: skip
     """Run NET, a .tflite file or a name of `host models list`, on a board and check every output.
 
@@ -74,7 +78,7 @@ def command(
 
     options = experiment.Options(
         board=board, port=port, source=source, resize=resize, runs=runs, check=check, place=place,
-        reference_only=kernels == "ref", firmware=firmware,
+        reference_only=kernels == "ref", firmware=firmware, predict=predict,
     )  # fmt: skip
     with screen() as show:
         path = _path(network, show)

@@ -73,7 +73,7 @@ CHIPS = {
     chip.name: chip
     for chip in (
         Chip("l4r5", "m4", 120_000_000, _L4R5, 7,
-             "calibrated on eight published measurements of an STM32L4R5, off by -6.6 to +0.9 %"),
+             "-6.6 to +0.9 % on eight published measurements of an STM32L4R5"),
         Chip("f405", "m4", 168_000_000, _F405, 15, "flash accelerator of the STM32F405 not calibrated"),
         Chip("none", "m4", 168_000_000, None, 15, "memory that never waits; no chip is like that at this clock"),
         Chip("ideal", "m7", 216_000_000, None, 5, "code and data in tightly coupled memory"),

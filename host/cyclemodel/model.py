@@ -33,6 +33,7 @@ from host.project import build_dir
 
 STEP_FUNCTION = "plan_run_step"  # firmware/runtime/plan.c: one call is one step
 KEPT_RESULTS = 400
+DEFAULT_M7 = "f746-itcm"  # for code of a Cortex-M4 board
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,13 @@ class Modelled:
         return f"{self.chip.error_text}; more than {100 * FETCH_SHARE:.0f} % of the cycles wait for code"
 
 
-def chip_of(board: Board, flash: str | None = None, core: str | None = None, mem: str | None = None) -> Chip:
+def chip_of(
+    board: Board,
+    flash: str | None = None,
+    core: str | None = None,
+    mem: str | None = None,
+    clock_hz: int | None = None,
+) -> Chip:
     """The chip to model a board's firmware on: the board's own unless `flash` (Cortex-M4) or `mem` (M7) names one.
 
     Raises HostError for a combination that makes no sense.
@@ -91,8 +98,8 @@ def chip_of(board: Board, flash: str | None = None, core: str | None = None, mem
         )
     if (flash and core != "m4") or (mem and core != "m7"):
         raise HostError("--flash is for --core m4, --mem for --core m7")
-    name = flash or mem or (board.emulator.cycle_model if core == board.core else chip_names(core)[1])
-    chip = find_chip(name)
+    name = flash or mem or (board.emulator.cycle_model if core == board.core else DEFAULT_M7)
+    chip = find_chip(name, clock_hz)
     if chip.core != core:
         raise HostError(f"{name} has no Cortex-{core.upper()}", f"there are: {', '.join(chip_names(core))}")
     return chip
@@ -130,7 +137,7 @@ def model(
         os.utime(path)
     except (OSError, ValueError, KeyError, TypeError):
         say(f"modelling cycles on {chip.name}")
-        steps = _profile(board, chip, compiled, inputs, in_flash, elf)
+        steps = simulate(board, chip, compiled, inputs, in_flash, elf)
         _keep(path, [step.to_dict() for step in steps])
     return Modelled(chip, steps, in_flash)
 
@@ -160,9 +167,10 @@ def _own_sources() -> bytes:
     return digest.digest()
 
 
-def _profile(
+def simulate(
     board: Board, chip: Chip, compiled: Compiled, inputs: Sequence[np.ndarray], in_flash: bool, elf: Path
 ) -> list:
+    """Runs one inference under the plugin; the account.StepCost of each step. Keeps nothing."""
     from host.cyclemodel import account, windows
     from host.devices import open_device
 

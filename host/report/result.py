@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 SCHEMA = 1
@@ -44,11 +44,28 @@ class LayerResult:
 
 
 @dataclass
+class Prediction:
+    """What the cycle model says of a chip: cycles of one inference, and how far they may be off and why."""
+
+    chip: str
+    clock_hz: int
+    cycles: int
+    error_percent: int
+    error_text: str
+
+    @property
+    def fps(self) -> float:
+        """Inferences a second."""
+        return self.clock_hz / self.cycles
+
+
+@dataclass
 class RunResult:
     """A whole `host run`. Counts are the mean of all inferences, rounded.
 
     `bit_exact` is None if nothing was checked. `macs_original` are those of the file before rewrites.
     `accuracy` is None without labels. `scores[i]` are the dequantised outputs of sample i.
+    `measured_fps` is None if no real clock was counted.
     """
 
     model: str
@@ -63,7 +80,7 @@ class RunResult:
     mismatches: int
     first_mismatch: Mismatch | None
     per_inference: int
-    fps: float | None
+    measured_fps: float | None
     macs: int
     macs_original: int
     arena_bytes: int
@@ -76,6 +93,21 @@ class RunResult:
     samples: int
     classes: list[int] = field(default_factory=list)
     labels: list[int] | None = None
+    prediction: Prediction | None = None
+
+    @property
+    def fps(self) -> float | None:
+        """Frames per second, from where fps_source says."""
+        if self.measured_fps is not None:
+            return self.measured_fps
+        return self.prediction.fps if self.prediction else None
+
+    @property
+    def fps_source(self) -> str | None:
+        """`device` if a real board's clock was counted, `model` if the cycle model predicts them, else None."""
+        if self.measured_fps is not None:
+            return "device"
+        return "model" if self.prediction else None
 
     @property
     def correct(self) -> int | None:
@@ -101,6 +133,8 @@ class RunResult:
             "first_mismatch": str(self.first_mismatch) if self.first_mismatch else None,
             "per_inference": self.per_inference,
             "fps": self.fps,
+            "fps_source": self.fps_source,
+            "prediction": asdict(self.prediction) if self.prediction else None,
             "macs": self.macs,
             "macs_original": self.macs_original,
             "arena_bytes": self.arena_bytes,

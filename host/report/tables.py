@@ -9,7 +9,7 @@ from rich.text import Text
 
 from host.compile import Compiled
 from host.plan.network import Network
-from host.report.result import RunResult
+from host.report.result import Prediction, RunResult
 
 COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "red", "bright_cyan", "bright_green", "bright_yellow",
            "bright_magenta", "bright_blue", "bright_red")  # fmt: skip
@@ -64,8 +64,15 @@ def _totals(result: RunResult, unit: str) -> list[tuple[str, str]]:
     rows = [("MACs", f"{result.macs:,}" + _removed(result))]
     per_mac = f" ({result.per_inference / result.macs:.2f} per MAC)" if result.macs else ""
     rows.append((unit, f"{result.per_inference:,} per inference{per_mac}"))
-    if result.fps is not None:
-        rows.append(("speed", f"{result.fps:.2f} frames per second at {result.clock_hz / 1e6:.0f} MHz"))
+    if result.measured_fps is not None:
+        rows.append(
+            ("speed", f"{result.measured_fps:.2f} frames per second at {result.clock_hz / 1e6:.0f} MHz")
+        )
+    elif result.prediction:
+        p = result.prediction
+        rows.append(
+            ("speed", f"[yellow]modelled[/], not measured: {p.fps:.2f} frames per second, {modelled_on(p)}")
+        )
     elif result.emulated:
         rows.append(("speed", "not known: an emulator counts instructions, not time"))
     rows.append(("arena", f"{result.arena_bytes:,} bytes of RAM"))
@@ -90,6 +97,11 @@ def _totals(result: RunResult, unit: str) -> list[tuple[str, str]]:
         rows.append(("class" if len(result.classes) == 1 else "classes", shown))
     rows.append(("bit-exact", _exactness(result)))
     return rows
+
+
+def modelled_on(p: Prediction) -> str:
+    """Where a modelled speed holds, and how well."""
+    return f"{p.chip} at {p.clock_hz / 1e6:.0f} MHz, ±{p.error_percent} % ({p.error_text})"
 
 
 def _removed(result: RunResult) -> str:
