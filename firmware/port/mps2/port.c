@@ -5,13 +5,13 @@
 #include "ring.h"
 #include "startup.h"
 
-/* The timer runs at 25 MHz of virtual time, one tick every 40 ns; with an icount shift of 6 an instruction takes 64 ns, that is 8/5
- * ticks. So every instruction has a tick of its own and the number of instructions follows exactly, up to 2.6 thousand million
- * between two looks. */
-_Static_assert(BOARD_EMULATED &&BOARD_ICOUNT_SHIFT == 6, "port_counter() is made for icount_shift 6");
+/* The timer counts 25 MHz of virtual time, one tick every 40 ns; with an icount shift of 7 an instruction takes 128 ns, 16/5 ticks.
+ * Virtual time also passes while the core sleeps, so instructions fall anywhere between two ticks: n of them show as 16/5 n ticks,
+ * give or take less than one, hence as n +- 5/16 instructions, and rounding gives n. (A shift of 6 would leave +- 5/8: not exact.) */
+_Static_assert(BOARD_ICOUNT_SHIFT == 7, "port_counter() is made for icount_shift 7");
 
 static struct ring received;
-static uint64_t ticks;
+static uint32_t instructions;
 static uint32_t last_value = UINT32_MAX;
 
 void port_init(void) {
@@ -61,9 +61,11 @@ void port_wait(void) {
     IRQ_ENABLE();
 }
 
+/* Exact for up to 1.3 thousand million instructions since the last look. */
 uint32_t port_counter(void) {
     const uint32_t value = TIMER0->VALUE; /* counts down, modulo 2^32 */
-    ticks += last_value - value;
+    const uint64_t ticks = last_value - value;
     last_value = value;
-    return (uint32_t)(ticks * 5 / 8);
+    instructions += (uint32_t)((ticks * 5 + 8) / 16);
+    return instructions;
 }
