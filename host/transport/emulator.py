@@ -9,7 +9,7 @@ from host.errors import EmulatorError
 from host.transport.process import CHILD_SOCKET_FD, ChildProcess, find_tool
 
 QEMU = "qemu-system-arm"
-_QEMU_HINT = "install it: apt-get install qemu-system-arm (Debian, Ubuntu) or brew install qemu (macOS)"
+QEMU_HINT = "install it: apt-get install qemu-system-arm (Debian, Ubuntu) or brew install qemu (macOS)"
 
 
 class EmulatorTransport(ChildProcess):
@@ -30,7 +30,7 @@ class EmulatorTransport(ChildProcess):
         plan_address: int = 0,
         extra: Sequence[str] = (),
     ):
-        command = [find_tool(QEMU, _QEMU_HINT), "-nodefaults", "-no-user-config", "-display", "none"]
+        command = [find_tool(QEMU, QEMU_HINT), "-nodefaults", "-no-user-config", "-display", "none"]
         command += ["-machine", machine, "-kernel", str(elf)]
         if icount_shift is not None:
             command += ["-icount", f"shift={icount_shift}"]

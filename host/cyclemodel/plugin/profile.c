@@ -30,12 +30,13 @@
 #include "predictor.h"
 #include "qplug.h"
 
-QPLUG_EXPORT int qemu_plugin_version = 1;
+QPLUG_EXPORT int qemu_plugin_version = QPLUG_VERSION; /* given by the build */
 
 #define BUCKETS         65536u
 #define RECENT_STORES   8u
 #define HAZARD_DISTANCE 8u /* instructions between a store and a load that waits for it */
 #define NOWHERE         UINT32_MAX
+#define COPIES_CODE     3 /* version of the interface, see qemu_plugin_insn_data */
 
 struct accesses {
     uint64_t reads, writes, flash_misses, misaligned_half, misaligned_even, misaligned_odd, ram_misses,
@@ -71,7 +72,7 @@ static struct block *buckets[BUCKETS], *touched;
 static uint32_t block_count;
 static struct cache code_cache, data_cache;
 static uint32_t entry, flash_lo, flash_hi, ram_lo, ram_hi;
-static bool predicts, active;
+static bool predicts, active, copies_code;
 static uint32_t return_address = NOWHERE, current_piece = NOWHERE;
 static struct block *previous, *last_executed;
 static uint64_t executed, windows, write_backs_before;
@@ -267,7 +268,9 @@ static void describe_block(struct block *block, const struct qemu_plugin_tb *tb)
     uint32_t size = 0;
     for (uint32_t i = 0; i < count; i++) {
         const struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
-        const uint8_t *code = qemu_plugin_insn_data(insn);
+        uint8_t copied[16] = {0};
+        const uintptr_t data = qemu_plugin_insn_data(insn, copied, sizeof copied);
+        const uint8_t *code = copies_code ? copied : (const uint8_t *)data;
         /* Near the end of a page QEMU 7.2 appends bytes that it peeked at: the first halfword tells the size. */
         size = code[1] >> 3 >= 0x1d && qemu_plugin_insn_size(insn) >= 4 ? 4 : 2;
         block->instruction[i].block = block;
@@ -321,7 +324,7 @@ QPLUG_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *inf
         {"history", &history},
         {"returns", &returns},
     };
-    (void)info;
+    copies_code = info->version.cur >= COPIES_CODE;
     for (int i = 0; i < argc; i++) {
         char *value = strchr(argv[i], '=');
         if (value) *value++ = '\0';

@@ -1,5 +1,5 @@
 /* The part of QEMU's TCG plugin interface that the profiler uses, written from its documentation, so that neither QEMU's
- * headers nor glib's are needed. Version 1 of the interface: QEMU 6.1 to 8.2. */
+ * headers nor glib's are needed. Versions 1 (QEMU 6.1 to 8.2, tested with 7.2) and 2 and later (QEMU 9, not tested). */
 #ifndef QPLUG_H
 #define QPLUG_H
 
@@ -42,7 +42,9 @@ void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *, qemu_plugin_vcp
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
 uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *, size_t);
-const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *);
+/* Up to version 2 of the interface it has one parameter and returns a pointer to the bytes; from version 3 on it copies
+ * at most that many to `to` and returns their number. The calling conventions of our hosts allow for both. */
+uintptr_t qemu_plugin_insn_data(const struct qemu_plugin_insn *, void *to, size_t bytes);
 size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *);
 uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *);
 unsigned qemu_plugin_mem_size_shift(qemu_plugin_meminfo_t);

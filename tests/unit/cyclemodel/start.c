@@ -26,5 +26,5 @@ void fault(void) {
     for (;;) {}
 }
 
-__attribute__((section(".vectors"), used)) const void *const vectors[16] = {&_estack, reset, fault, fault,
-                                                                            fault,    fault, fault};
+__attribute__((section(".vectors"), used))
+const void *const vectors[16] = {&_estack, reset, fault, fault, fault, fault, fault};
