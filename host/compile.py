@@ -9,6 +9,7 @@ from pathlib import Path
 from host.errors import ModelError, TruncatedModelError
 from host.model.graph import Graph
 from host.model.rewrites import rewrite
+from host.model.slim import Slimming
 from host.model.tflite_import import import_tflite
 from host.plan import arena, choose, lower, serialise
 from host.plan.network import Network
@@ -16,30 +17,38 @@ from host.plan.network import Network
 
 @dataclass
 class Compiled:
-    """A network ready for a device. `original` is the graph of the file, `graph` what runs after rewrites."""
+    """A network ready for a device. `original` is the graph of the file, `graph` what runs after rewrites.
+
+    `slimming` tells which channels of the original's tensors the graph's have.
+    """
 
     original: Graph
     graph: Graph
+    slimming: Slimming
     net: Network
     plan: bytes
 
 
-def compile_file(path: Path, admits: Callable[[str], bool] = choose.any_kernel) -> Compiled:
+def compile_file(
+    path: Path, admits: Callable[[str], bool] = choose.any_kernel, *, slimmed: bool = True
+) -> Compiled:
     """Compiles a .tflite file; see compile_graph. Its errors begin with the file's name."""
     try:
-        return compile_graph(import_tflite(path), admits)
+        return compile_graph(import_tflite(path), admits, slimmed=slimmed)
     except ModelError as error:
         what = "truncated or damaged: " if isinstance(error, TruncatedModelError) else ""
         raise type(error)(f"{path.name}: {what}{error.message}", error.hint) from error
 
 
-def compile_graph(original: Graph, admits: Callable[[str], bool] = choose.any_kernel) -> Compiled:
-    """Compiles a graph with the kernels that `admits` lets in.
+def compile_graph(
+    original: Graph, admits: Callable[[str], bool] = choose.any_kernel, *, slimmed: bool = True
+) -> Compiled:
+    """Compiles a graph with the kernels that `admits` lets in; not `slimmed`: with all its channels.
 
     Raises UnsupportedError if an operator has no kernel.
     """
-    graph = rewrite(original)
+    graph, slimming = rewrite(original, slimmed=slimmed)
     net = lower.lower(graph)
     choose.choose(net, admits)
     arena.plan_memory(net)
-    return Compiled(original, graph, net, serialise.serialise(net))
+    return Compiled(original, graph, slimming, net, serialise.serialise(net))

@@ -36,6 +36,7 @@ class Options:
     check: str = "output"
     place: str = "auto"
     reference_only: bool = False
+    slimmed: bool = True
     firmware: Path | None = None
     predict: bool = True
 
@@ -63,7 +64,8 @@ def run(
 ) -> Outcome:
     """Compiles, opens the device, loads, runs and checks. Raises any of host.errors."""
     board = boards.load_board(options.board)
-    compiled = compile_file(path, choose.reference_only if options.reference_only else choose.any_kernel)
+    admits = choose.reference_only if options.reference_only else choose.any_kernel
+    compiled = compile_file(path, admits, slimmed=options.slimmed)
     samples = load_samples(compiled, options, built_in)
     in_flash = lies_in_flash(compiled, board, options)
     client = open_device(
@@ -167,7 +169,7 @@ def _result(
         per_inference=per_inference,
         measured_fps=hello.clock_hz / per_inference if timed and not hello.emulated else None,
         macs=net.macs,
-        macs_original=net.macs,
+        macs_original=compiled.original.total_macs,
         arena_bytes=net.arena_bytes,
         code_bytes=_code_bytes(board, hello, options),
         plan_bytes=len(compiled.plan),

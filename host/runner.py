@@ -95,13 +95,13 @@ def measure(
     for index, tensor in enumerate(samples.tensors):
         progress("samples", index, len(samples.tensors))
         expected = run_graph(graph, [tensor]) if check != "none" else {}
-        compare = _Comparison(result, index, graph, expected)
+        compare = _Comparison(result, index, compiled, expected)
         remaining = runs
         while remaining:
             client.write_tensor(net.inputs[0], tensor.tobytes())
             if check == "layers":
                 batch = 1
-                total = _run_step_by_step(client, net, compare)
+                total = _run_step_by_step(client, compiled, compare)
             else:
                 batch = remaining if info.inputs_survive else 1
                 total = client.run(runs=batch).total
@@ -161,14 +161,15 @@ def _read(client: Client, net: Network, tensor: int, shape: tuple[int, ...]) -> 
     return np.frombuffer(client.read_tensor(tensor, net.tensors[tensor].bytes), np.int8).reshape(shape)
 
 
-def _run_step_by_step(client: Client, net: Network, compare: _Comparison) -> int:
+def _run_step_by_step(client: Client, compiled: Compiled, compare: _Comparison) -> int:
     """Runs one inference, reading back each tensor as soon as it is complete. Returns the count."""
+    net = compiled.net
     last_writer = {step.output: i for i, step in enumerate(net.steps)}
     total = 0
     for i, step in enumerate(net.steps):
         total += client.run(first_step=i, steps=1).total
         if last_writer[step.output] == i:
-            shape = compare.graph.tensors[step.graph_output].shape
+            shape = compiled.graph.tensors[step.graph_output].shape
             layer = f"layer {i} ({step.op_kind}, kernel {step.kernel})"
             compare(layer, step.graph_output, _read(client, net, step.output, shape))
     return total
@@ -176,16 +177,20 @@ def _run_step_by_step(client: Client, net: Network, compare: _Comparison) -> int
 
 @dataclass
 class _Comparison:
-    """Compares device tensors with the oracle's values of one sample and notes the first difference."""
+    """Compares device tensors with the oracle's values of one sample and notes the first difference.
+
+    The oracle computes the file's network; the device has what slimming left of its tensors.
+    """
 
     result: Measurement
     sample: int
-    graph: Graph
+    compiled: Compiled
     expected: dict[int, np.ndarray]
 
     def __call__(self, layer: str, tensor: int, got: np.ndarray) -> None:
         """`got` is the int8 value of the graph's tensor on the device."""
-        wanted = self.expected[tensor]
+        slimming = self.compiled.slimming
+        wanted = slimming.remaining(tensor, self.expected[tensor])
         different = got != wanted
         count = int(np.count_nonzero(different))
         if not count:
@@ -196,8 +201,8 @@ class _Comparison:
             self.result.first_mismatch = Mismatch(
                 self.sample,
                 layer,
-                self.graph.tensors[tensor].name,
-                at,
+                self.compiled.original.tensors[tensor].name,
+                slimming.whole_index(tensor, at),
                 int(got[at]),
                 int(wanted[at]),
                 count,

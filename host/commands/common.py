@@ -25,6 +25,13 @@ board_option = click.option(
 json_option = click.option(
     "--json", "json_file", metavar="FILE", help="Write the result as JSON; - is standard output."
 )
+slim_option = click.option(
+    "--slim/--no-slim",
+    "slimmed",
+    default=True,
+    show_default=True,
+    help="Remove channels that cannot change any output, exactly.",
+)
 
 
 PIPE_WIDTH = 160  # columns of tables that go to a file or a pipe

@@ -15,6 +15,7 @@ from host.commands.common import (
     network_path,
     results,
     screen,
+    slim_option,
     write_json,
 )
 from host.errors import NotExactError, OutputError
@@ -54,6 +55,7 @@ BUILT_IN = "digits"
     show_default=True,
     help="Kernels to choose from; ref: only the plain ones.",
 )
+@slim_option
 @click.option("--output", metavar="FILE", help="Save the outputs of all samples as .npy or .npz.")
 @click.option(
     "--firmware",
@@ -66,7 +68,7 @@ BUILT_IN = "digits"
 @json_option
 def command(
     network: str | None, board: str, port: str | None, source: str | None, resize: bool, runs: int, check: str,
-    place: str, kernels: str, output: str | None, firmware: Path | None, predict: bool,
+    place: str, kernels: str, slimmed: bool, output: str | None, firmware: Path | None, predict: bool,
     json_file: str | None,
 ) -> None:  # fmt: skip
     """Run NET, a .tflite file or a name of `host models list`, on a board and check every output.
@@ -78,7 +80,7 @@ def command(
 
     options = experiment.Options(
         board=board, port=port, source=source, resize=resize, runs=runs, check=check, place=place,
-        reference_only=kernels == "ref", firmware=firmware, predict=predict,
+        reference_only=kernels == "ref", slimmed=slimmed, firmware=firmware, predict=predict,
     )  # fmt: skip
     with screen() as show:
         path = _path(network, show)

@@ -239,6 +239,19 @@ class Graph:
             self.source_sha256,
         )
 
+    def macs(self, op: Op) -> int:
+        """Multiply-accumulates of one operator: 0 for all but convolutions and fully connected layers."""
+        if not isinstance(op, (Conv2D, DepthwiseConv2D, FullyConnected)):
+            return 0
+        weights, outputs = self.tensors[op.inputs[1]].shape, self.tensors[op.outputs[0]].elems
+        taps = weights[1:3] if isinstance(op, DepthwiseConv2D) else weights[1:]
+        return outputs * int(np.prod(taps, dtype=np.int64))
+
+    @property
+    def total_macs(self) -> int:
+        """Multiply-accumulates of one inference."""
+        return sum(self.macs(op) for op in self.ops)
+
     def consumers(self, tensor: int) -> list[Op]:
         """Operators that read the tensor, in order."""
         return [op for op in self.ops if tensor in op.inputs]

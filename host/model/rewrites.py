@@ -1,7 +1,7 @@
-"""Exact rewrites of a graph: each leaves every remaining tensor's value the same, bit for bit.
+"""Exact rewrites of a graph: each leaves all that remains of every tensor the same, bit for bit.
 
 Operators and tensors that a rewrite makes unnecessary disappear from `graph.ops`; tensor indices stay, so
-that a tensor can be named the same before and after.
+that a tensor can be named the same before and after. What slimming leaves of a tensor is in `Slimming`.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from host.model.graph import Conv2D, DepthwiseConv2D, Graph, Op, Pad, Padding
+from host.model.slim import Slimming, slim
 
 
-def rewrite(graph: Graph) -> Graph:
-    """All exact rewrites, in order, on a copy of the graph."""
+def rewrite(graph: Graph, *, slimmed: bool = True) -> tuple[Graph, Slimming]:
+    """All exact rewrites, in order, on a copy of the graph, and what slimming removed; not `slimmed`: nothing."""
     graph = graph.copy()
     fold_pads(graph)
-    return graph
+    return slim(graph) if slimmed else (graph, Slimming())
 
 
 def fold_pads(graph: Graph) -> None:

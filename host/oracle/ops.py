@@ -18,10 +18,13 @@ from host.oracle import params as p
 from host.oracle.softmax import softmax
 
 
-def _double(sums: np.ndarray, r: p.ConvRequant) -> np.ndarray:
-    """int8 of sums of products [..., oc], int64, by double rounding; the sum wraps like an int32."""
-    with_bias = fx.wrap_int32(sums + r.bias)
-    rescaled = fx.multiply_double(with_bias, r.multiplier.astype(np.int64), r.shift.astype(np.int64))
+def convolution_output(sums: np.ndarray, r: p.ConvRequant) -> np.ndarray:
+    """int8 of sums with bias [..., oc], int64, by double rounding; the sum wraps like an int32.
+
+    Never decreases in a sum that stays within int32.
+    """
+    multiplier, shift = r.multiplier.astype(np.int64), r.shift.astype(np.int64)
+    rescaled = fx.multiply_double(fx.wrap_int32(sums), multiplier, shift)
     return np.clip(rescaled + r.output_zero, r.clamp_min, r.clamp_max).astype(np.int8)
 
 
@@ -52,7 +55,7 @@ def conv2d(
     sums = np.zeros((n * oh * ow, oc))
     for ky, kx, rows, columns in _taps(w.shape[1:3], op.stride, op.dilation, (oh, ow)):
         sums += padded[:, rows, columns].reshape(-1, x.shape[3]) @ weights[:, ky, kx].T
-    return _double(sums.astype(np.int64), r).reshape(n, oh, ow, oc)
+    return convolution_output(sums.astype(np.int64) + r.bias, r).reshape(n, oh, ow, oc)
 
 
 def depthwise_conv2d(
@@ -66,7 +69,7 @@ def depthwise_conv2d(
     sums = np.zeros((n, oh, ow, oc), np.int64)
     for ky, kx, rows, columns in _taps(w.shape[1:3], op.stride, op.dilation, (oh, ow)):
         sums += padded[:, rows, columns] * weights[0, ky, kx]
-    return _double(sums, r)
+    return convolution_output(sums + r.bias, r)
 
 
 def fully_connected(
@@ -76,12 +79,18 @@ def fully_connected(
 
     The float64 form is the reference's own; `params.fully_connected_requant` has integers equal to it.
     """
-    y, weights_zero = graph.tensors[op.outputs[0]], graph.tensors[op.inputs[1]].quant.zero_point
+    weights_zero = graph.tensors[op.inputs[1]].quant.zero_point
     rows = x.reshape(-1, w.shape[1]).astype(np.float64) - graph.tensors[op.inputs[0]].quant.zero_point
     sums = rows @ (w.astype(np.float64) - weights_zero).T + (0 if bias is None else bias)
+    return fully_connected_output(graph, op, sums).reshape(graph.tensors[op.outputs[0]].shape)
+
+
+def fully_connected_output(graph: g.Graph, op: g.FullyConnected, sums: np.ndarray) -> np.ndarray:
+    """int8 of sums with bias [..., oc]; never decreases in a sum."""
+    y = graph.tensors[op.outputs[0]]
     rescaled = fx.round_half_away(sums * p.fully_connected_real(graph, op))
     out = np.clip(rescaled + y.quant.zero_point, *p.activation_range(y, op.activation))
-    return out.astype(np.int8).reshape(y.shape)
+    return out.astype(np.int8)
 
 
 def add(graph: g.Graph, op: g.Add, a: np.ndarray, b: np.ndarray) -> np.ndarray:

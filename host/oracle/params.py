@@ -192,8 +192,8 @@ def fully_connected_requant(graph: g.Graph, op: g.FullyConnected) -> ConvRequant
     return _requant(graph, op, w.data, multiplier, shift, "single", nudge, real)
 
 
-def _bias(graph: g.Graph, op: g.Op, channels: int) -> np.ndarray:
-    """int32 [channels], zeros where the operator has none."""
+def bias_of(graph: g.Graph, op: g.Op, channels: int) -> np.ndarray:
+    """The bias of a convolution or fully connected layer, int32 [channels]: zeros where it has none."""
     absent = len(op.inputs) < 3 or op.inputs[2] < 0
     return np.zeros(channels, np.int32) if absent else graph.tensors[op.inputs[2]].data
 
@@ -203,7 +203,7 @@ def _sum_bounds(graph: g.Graph, op: g.Op, rows: np.ndarray) -> tuple[np.ndarray,
     zero = graph.tensors[op.inputs[0]].quant.zero_point
     weights = rows.astype(np.int64) - graph.tensors[op.inputs[1]].quant.zero_point
     positive, negative = np.maximum(weights, 0).sum(1), np.minimum(weights, 0).sum(1)
-    bias = _bias(graph, op, len(rows)).astype(np.int64)
+    bias = bias_of(graph, op, len(rows)).astype(np.int64)
     least, largest = INT8_MIN - zero, INT8_MAX - zero
     return positive * least + negative * largest + bias, positive * largest + negative * least + bias
 
@@ -231,7 +231,7 @@ def _requant(
         input_zero=x.quant.zero_point,
         weights_zero=w.quant.zero_point,
         output_zero=y.quant.zero_point,
-        bias=_bias(graph, op, len(rows)).astype(np.int32),
+        bias=bias_of(graph, op, len(rows)).astype(np.int32),
         nudge=nudge,
         real=np.array(real),
         sum_low=low,

@@ -125,10 +125,9 @@ def _convolution(graph: g.Graph, op: g.Conv2D | g.DepthwiseConv2D, net: Network)
     )  # fmt: skip
     if depthwise:
         values["depth_multiplier"] = op.multiplier
-    taps = kernel_h * kernel_w * (1 if depthwise else sizes["in_c"])
     _append(
         graph, net, op, "depthwise" if depthwise else "conv2d", op.inputs[:1], values,
-        macs=sizes["out_h"] * sizes["out_w"] * sizes["out_c"] * taps, weights=w,
+        macs=graph.macs(op), weights=w,
         channels=np.stack([_folded_bias(r, weights_sum), r.multiplier, r.shift], axis=1).astype(np.int32),
     )  # fmt: skip
 
@@ -146,7 +145,7 @@ def _fully_connected(graph: g.Graph, op: g.FullyConnected, net: Network) -> None
         clamp_min=r.clamp_min, clamp_max=r.clamp_max, rounding=ROUNDING[r.rounding],
     )  # fmt: skip
     _append(
-        graph, net, op, "fully_connected", op.inputs[:1], values, macs=rows * out_c * in_c, weights=w,
+        graph, net, op, "fully_connected", op.inputs[:1], values, macs=graph.macs(op), weights=w,
         channels=np.column_stack([bias, r.multiplier, r.shift, nudge]).astype(np.int32),
     )  # fmt: skip
 

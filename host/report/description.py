@@ -11,13 +11,17 @@ SCHEMA = 1
 
 
 def describe(compiled: Compiled) -> dict[str, Any]:
-    """Layers, borders and the memory plan. Lifetimes are first and last step, -1 and the step count at the borders."""
+    """Layers, borders, what slimming removed and the memory plan.
+
+    Lifetimes are first and last step, -1 and the step count at the borders. Slimming's pairs are before and after.
+    """
     net = compiled.net
     return {
         "schema": SCHEMA,
         "model": net.name,
         "sha256": net.sha256,
         "macs": net.macs,
+        "macs_original": compiled.original.total_macs,
         "parameter_bytes": net.parameter_bytes,
         "plan_bytes": len(compiled.plan),
         "arena_bytes": net.arena_bytes,
@@ -39,6 +43,17 @@ def describe(compiled: Compiled) -> dict[str, Any]:
                 "params": step.params,
             }
             for i, step in enumerate(net.steps)
+        ],
+        "slimming": [
+            {
+                "operator": layer.op_index,
+                "op": layer.kind,
+                "name": layer.name,
+                "channels": [layer.channels_before, layer.channels_after],
+                "macs": [layer.macs_before, layer.macs_after],
+                "removed": layer.reasons,
+            }
+            for layer in compiled.slimming.layers
         ],
         "memory": [
             {

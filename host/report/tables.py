@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from host.compile import Compiled
+from host.model.slim.report import REASONS
 from host.plan.network import Network
 from host.report.result import Prediction, RunResult
 
@@ -61,7 +62,7 @@ def print_run(console: Console, result: RunResult) -> None:
 
 
 def _totals(result: RunResult, unit: str) -> list[tuple[str, str]]:
-    rows = [("MACs", f"{result.macs:,}" + _removed(result))]
+    rows = [("MACs", f"{result.macs:,}" + _removed(result.macs, result.macs_original))]
     per_mac = f" ({result.per_inference / result.macs:.2f} per MAC)" if result.macs else ""
     rows.append((unit, f"{result.per_inference:,} per inference{per_mac}"))
     if result.measured_fps is not None:
@@ -104,9 +105,11 @@ def modelled_on(p: Prediction) -> str:
     return f"{p.chip} at {p.clock_hz / 1e6:.0f} MHz, ±{p.error_percent} % ({p.error_text})"
 
 
-def _removed(result: RunResult) -> str:
-    gone = result.macs_original - result.macs
-    return f" ({gone:,} of the file's {result.macs_original:,} removed exactly)" if gone else ""
+def _removed(macs: int, original: int) -> str:
+    gone = original - macs
+    if not gone:
+        return ""
+    return f" ({gone:,} of the file's {original:,}, {100 * gone / original:.1f} %, removed exactly)"
 
 
 def _exactness(result: RunResult) -> str:
@@ -134,13 +137,15 @@ def print_network(console: Console, compiled: Compiled, plan_bytes: int) -> None
         )  # fmt: skip
     console.print(table)
     console.print()
-    folded = len(compiled.original.ops) - len(compiled.graph.ops)
+    gone = sum(not layer.channels_after for layer in compiled.slimming.layers)
+    folded = len(compiled.original.ops) - len(compiled.graph.ops) - gone
+    removed = f", {gone} removed" if gone else ""
     rows = [
         (
             "operators",
-            f"{len(compiled.original.ops)} in the file, {folded} folded into others, {len(net.steps)} steps",
+            f"{len(compiled.original.ops)} in the file, {folded} folded into others{removed}, {len(net.steps)} steps",
         ),
-        ("MACs", f"{net.macs:,}"),
+        ("MACs", f"{net.macs:,}" + _removed(net.macs, compiled.original.total_macs)),
         ("parameters", f"{net.parameter_bytes:,} bytes"),
         ("plan", f"{plan_bytes:,} bytes"),
         ("arena", f"{net.arena_bytes:,} bytes; no placement can be below {net.arena_bound_bytes:,}"),
@@ -161,6 +166,30 @@ def _border(compiled: Compiled, border) -> str:
         else ""
     )
     return escape(f"{border.name}: {border.dtype} {list(tensor.shape)}{quant}")
+
+
+def print_slimming(console: Console, compiled: Compiled) -> None:
+    """What exact slimming removed and why; nothing if it removed nothing."""
+    layers = compiled.slimming.layers
+    if not layers:
+        return
+    console.print()
+    table = Table(title="removed exactly", title_justify="left", pad_edge=False, box=None)
+    for header in ("operator", "", "name"):
+        table.add_column(header, no_wrap=True, overflow="ellipsis", max_width=34)
+    for header in ("channels", "left", "MACs", "left"):
+        table.add_column(header, justify="right", no_wrap=True)
+    table.add_column("why", overflow="fold")
+    for layer in layers:
+        macs = (f"{layer.macs_before:,}", f"{layer.macs_after:,}") if layer.macs_before else ("-", "-")
+        table.add_row(
+            str(layer.op_index), layer.kind, escape(short_name(layer.name)),
+            str(layer.channels_before), str(layer.channels_after), *macs,
+            ", ".join(f"{count} {reason}" for reason, count in layer.reasons.items()) or "its input is narrower",
+        )  # fmt: skip
+    console.print(table)
+    shown = {reason for layer in layers for reason in layer.reasons}
+    console.print("; ".join(f"{r}: {text}" for r, text in REASONS.items() if r in shown), style="dim")
 
 
 def print_timeline(console: Console, net: Network) -> None:
