@@ -74,6 +74,7 @@ def _totals(result: RunResult, unit: str) -> list[tuple[str, str]]:
         rows.append(
             ("speed", f"[yellow]modelled[/], not measured: {p.fps:.2f} frames per second, {modelled_on(p)}")
         )
+        rows.append(("", p.error_text))
     elif result.emulated:
         rows.append(("speed", "not known: an emulator counts instructions, not time"))
     rows.append(("arena", f"{result.arena_bytes:,} bytes of RAM"))
@@ -102,7 +103,7 @@ def _totals(result: RunResult, unit: str) -> list[tuple[str, str]]:
 
 def modelled_on(p: Prediction) -> str:
     """Where a modelled speed holds, and how well."""
-    return f"{p.chip} at {p.clock_hz / 1e6:.0f} MHz, ±{p.error_percent} % ({p.error_text})"
+    return f"{p.chip} at {p.clock_hz / 1e6:.0f} MHz, ±{p.error_percent} %"
 
 
 def _removed(macs: int, original: int) -> str:

@@ -1,0 +1,75 @@
+"""`host bench`: what every kernel costs on a grid of shapes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from host.commands.common import board_option, json_option, results, screen, write_json
+from host.errors import InputError, NotExactError, RegressionError
+
+DEFAULT_THRESHOLD_PERCENT = 1.0
+
+
+@click.command("bench")
+@board_option
+@click.option("--port", "-p", help="Serial port or URL of the board; an emulated board needs none.")
+@click.option("--op", metavar="GLOB", default="*", help="Operators, as in params.def: conv2d, depthwise, ...")
+@click.option("--kernel", metavar="GLOB", default="*", help="Kernels: '*winograd*', '*_ref'.")
+@click.option(
+    "--shape", metavar="GLOB", default="*", help="Shapes, as the table names them: 'pointwise*64->64'."
+)
+@click.option("--cycles", is_flag=True, help="Model cycles too, with the plan in flash.")
+@click.option("--flash", metavar="CHIP", help="With --cycles: l4r5, f405 or none; default: the board's chip.")
+@click.option("--mem", metavar="CHIP", help="With --cycles: a Cortex-M7 chip, as in `host profile`.")
+@json_option
+@click.option("--save", metavar="FILE", help="Keep the result for --compare.")
+@click.option("--compare", metavar="FILE", type=click.Path(path_type=Path),
+              help="Compare with a saved result; a regression ends with exit status 29.")  # fmt: skip
+@click.option("--threshold", metavar="PERCENT", type=click.FloatRange(0), default=DEFAULT_THRESHOLD_PERCENT,
+              show_default=True, help="How much more than before is a regression.")  # fmt: skip
+def command(
+    board: str, port: str | None, op: str, kernel: str, shape: str, cycles: bool, flash: str | None, mem: str | None,
+    json_file: str | None, save: str | None, compare: Path | None, threshold: float,
+) -> None:  # fmt: skip
+    """Count every kernel on a grid of shapes, each result checked against the oracle.
+
+    A kernel whose output is wrong gets no number, and the exit status tells.
+    """
+    from host.bench import compare as comparison
+    from host.bench.measure import bench, select
+    from host.boards import load_board
+    from host.cyclemodel.model import chip_of
+    from host.report.bench import print_bench, print_changes
+
+    saved = comparison.load(compare) if compare else None
+    selection = select(op, kernel, shape)
+    if not selection:
+        raise InputError(
+            "no kernel and shape matches", "`host bench --shape 'fc*'` shows how shapes are named"
+        )
+    the_board = load_board(board)
+    chip = chip_of(the_board, flash, None, mem) if cycles or flash or mem else None
+    with screen() as show:
+        done = bench(the_board, selection, port=port, chip=chip, progress=show, say=show.say)
+    changed = comparison.changes(done, saved) if saved else []
+    for file in (json_file, save):
+        if file:
+            write_json(done.to_json(), file)
+    if json_file != "-":
+        print_bench(results(), done)
+        if saved:
+            print_changes(results(), changed, threshold)
+    if done.wrong:
+        worst = done.wrong[0]
+        raise NotExactError(
+            f"{len(done.wrong)} results are wrong, first {worst.kernel} on {worst.case}: {worst.trouble}"
+        )
+    worse = [c for c in changed if c.percent > threshold]
+    if worse:
+        c = worse[0]
+        raise RegressionError(
+            f"{len(worse)} results got worse by more than {threshold:g} %, most {c.result.kernel} on {c.result.case}: "
+            f"{c.percent:+.1f} % {c.unit}"
+        )
