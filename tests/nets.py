@@ -130,14 +130,21 @@ def _weights(
 
 @st.composite
 def _window(
-    draw: st.DrawFn, *, dilated: bool, free: bool
+    draw: st.DrawFn, *, dilated: bool, free: bool, common: tuple[int, ...] = ()
 ) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int], tuple[int, int], g.Padding, tuple[int, int]]:
-    """(input size, kernel, stride, dilation, padding, output size), each (vertical, horizontal)."""
+    """(input size, kernel, stride, dilation, padding, output size), each (vertical, horizontal).
+
+    Every other one is like those of networks if there are `common` kernels: square, stride 1 or 2, not dilated.
+    """
+    usual = common and draw(st.booleans())
+    square, same_stride = draw(st.sampled_from(common or (1,))), draw(st.integers(1, 2))
     scheme = draw(st.sampled_from(["SAME", "VALID", "FREE"] if free else ["SAME", "VALID"]))
     axes = []
     for _ in range(2):
         kernel, stride = draw(st.integers(1, 5)), draw(st.integers(1, 3))
         dilation = draw(st.integers(1, 3)) if dilated else 1
+        if usual:
+            kernel, stride, dilation = square, same_stride, 1
         extent = (kernel - 1) * dilation + 1
         size = draw(sides if scheme == "SAME" else st.integers(extent, extent + MAX_SIDE - 1))
         before, after = (0, 0)
@@ -176,8 +183,9 @@ def conv2d_graphs(draw: st.DrawFn, unsigned: bool | None = None) -> g.Graph:
 def depthwise_graphs(draw: st.DrawFn, unsigned: bool | None = None) -> g.Graph:
     """DEPTHWISE_CONV_2D with multipliers 1 .. 3."""
     unsigned = draw(st.booleans()) if unsigned is None else unsigned
-    size, kernel, stride, dilation, padding, out = draw(_window(dilated=True, free=True))
-    ic, multiplier = draw(channels), draw(st.sampled_from([1, 1, 2, 3]))
+    window = _window(dilated=True, free=True, common=(3, 3, 5, 7))
+    size, kernel, stride, dilation, padding, out = draw(window)
+    ic, multiplier = draw(channels), draw(st.sampled_from([1, 1, 1, 2, 3]))
     per_channel = not unsigned and draw(st.booleans())
     w, bias, scale_in, scale_out = draw(
         _weights(

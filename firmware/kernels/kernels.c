@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#include "dsp/depthwise_planes.h"
+
 #define GAP_NONE(name)  NULL
 #define GAP_EXACT(name) NULL
 #define GAP_AHEAD(name) name##_gap_bytes
@@ -75,6 +77,11 @@ static uint32_t winograd_bytes(const struct conv2d_params *p, uint32_t positions
     return 4 * (blocks * positions * pairs * 4 + (uint32_t)p->out_c * fixes);
 }
 
+/* dsp/depthwise_planes.h: the form, then a record a channel. */
+static uint32_t planes_bytes(const struct depthwise_params *p, uint32_t words) {
+    return 4 * (1 + (uint32_t)p->out_c * (PLANES_RECORD_HEAD + words));
+}
+
 uint32_t kernel_weights_bytes(const struct kernel *kernel, const void *params) {
     switch (kernel->weights) {
     case WEIGHTS_OHWI:
@@ -87,6 +94,14 @@ uint32_t kernel_weights_bytes(const struct kernel *kernel, const void *params) {
         return winograd_bytes(params, 36, 5);
     case WEIGHTS_WINOGRAD2:
         return winograd_bytes(params, 16, 0);
+    case WEIGHTS_PLANES_3X3:
+        return planes_bytes(params, 6);
+    case WEIGHTS_PLANES_3X3_STRIDE2:
+        return planes_bytes(params, 5);
+    case WEIGHTS_PLANES_WIDE: {
+        const struct depthwise_params *p = params;
+        return planes_bytes(p, (uint32_t)(p->kernel_h * planes_wide_row_words(p->kernel_w, p->stride_w)));
+    }
     case WEIGHTS_SOFTMAX_TABLE:
         return 256 * sizeof(int32_t);
     default:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from host.defs import KernelDef
-from host.plan import pack_winograd
+from host.plan import pack_depthwise, pack_winograd
 from host.plan.network import Step
 
 
@@ -58,6 +58,9 @@ _WEIGHTS: dict[str, Callable[[Step], bytes | None]] = {
     "SOFTMAX_TABLE": _as_they_are,
     "WINOGRAD4": pack_winograd.winograd4,
     "WINOGRAD2": pack_winograd.winograd2,
+    "PLANES_3X3": pack_depthwise.planes_3x3,
+    "PLANES_3X3_STRIDE2": pack_depthwise.planes_3x3_stride2,
+    "PLANES_WIDE": pack_depthwise.planes_wide,
 }
 
 _CHANNELS: dict[str, Callable[[Step], bytes | None]] = {

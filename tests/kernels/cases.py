@@ -18,7 +18,8 @@ from host.plan.network import Step
 
 ROUND_DOUBLE, ROUND_SINGLE = 0, 1
 INT32_MAX = 2**31 - 1
-PACKED = ("WINOGRAD4", "WINOGRAD2")  # weights layouts of 3x3 filters that host.plan.pack makes from OHWI
+# Weights layouts that host.plan.pack makes from OHWI, or of OHWI and BMS together.
+PACKED = ("WINOGRAD4", "WINOGRAD2", "PLANES_3X3", "PLANES_3X3_STRIDE2", "PLANES_WIDE")
 
 _int8 = st.one_of(st.integers(-128, 127), st.sampled_from([-128, 0, 127]))
 _channels = st.one_of(st.integers(1, 9), st.sampled_from([4, 8, 12, 16, 17, 20]))
@@ -104,16 +105,20 @@ def blobs(case: Case, kernel: defs.KernelDef, *, hostile: bool = False) -> tuple
         count = native.channels_bytes(kernel.name, packed) // (4 * words)
         channels = _records(rng, count, case.kind, kernel.channels)
     if kernel.weights in PACKED and not hostile:
-        weights = _packed(case, kernel, channels)
+        weights = _packed(case, kernel)
+    elif kernel.weights.startswith("PLANES"):
+        weights = bytes(4) + weights[4:]
     return weights, channels
 
 
-def _packed(case: Case, kernel: defs.KernelDef, channels: bytes) -> bytes | None:
-    """What the packer makes of the weights that the twin gets as they are."""
+def _packed(case: Case, kernel: defs.KernelDef) -> bytes | None:
+    """What the packer makes of the weights and channels that the twin gets as they are."""
     twin = [k for k in defs.kernels().values() if k.op == case.op][-1]
-    weights, _ = blobs(case, twin)
+    weights, channels = blobs(case, twin)
     p = case.params
     shape = (p["out_c"], p["kernel_h"], p["kernel_w"], p["in_c"])
+    if case.op == "depthwise":
+        shape = (1, p["kernel_h"], p["kernel_w"], p["out_c"])
     step = Step(
         case.op, (0,), 1, case.params, 0, "", "", 1,
         weights=np.frombuffer(weights, np.int8).reshape(shape),
@@ -160,6 +165,8 @@ def _axis(draw: st.DrawFn, *, pool: bool, shape: str) -> dict[str, int]:
         pad = draw(st.integers(0, 2))
         out = max(size + pad + draw(st.integers(0, 2)) - 2, 1)
         return dict(size=size, out=out, kernel=3, stride=1, dilation=1, pad=pad)
+    if shape.startswith("planes"):
+        return _planes_axis(draw, shape)
     kernel = draw(st.integers(1, 5))
     stride = draw(st.integers(1, 4))
     dilation = 1 if pool else draw(st.sampled_from([1, 1, 2, 3]))
@@ -173,10 +180,24 @@ def _axis(draw: st.DrawFn, *, pool: bool, shape: str) -> dict[str, int]:
     return dict(size=size, out=out, kernel=kernel, stride=stride, dilation=dilation, pad=pad)
 
 
+def _planes_axis(draw: st.DrawFn, shape: str) -> dict[str, int]:
+    """Any padding below the kernel; outputs no wider than the input, now and then a wide image."""
+    kernel = draw(st.sampled_from([5, 7])) if shape == "planes wide" else 3
+    stride = {"planes": 1, "planes stride2": 2, "planes wide": draw(st.integers(1, 2))}[shape]
+    size = draw(st.one_of(st.integers(1, 9), st.integers(1, 30)))
+    pad = draw(st.integers(0, kernel - 1))
+    after = draw(st.integers(0, kernel - 1))
+    out = min(max((size + pad + after - kernel) // stride + 1, 1), size)
+    return dict(size=size, out=out, kernel=kernel, stride=stride, dilation=1, pad=pad)
+
+
 # Token of a kernel's name: window shapes to draw. Others draw from all.
 SHAPES = {
     "pointwise": ["1x1"],
     "same": ["same"],
+    "planes": ["planes"],
+    "stride2": ["planes stride2"],
+    "wide": ["planes wide"],
     "winograd4": ["filter3x3"],
     "winograd2": ["filter3x3"],
     "ref": ["any", "any", "same", "1x1", "3x3"],
@@ -186,7 +207,7 @@ SHAPES = {
 @st.composite
 def _window(draw: st.DrawFn, *, pool: bool = False, tokens: tuple[str, ...] = ("ref",)) -> dict[str, int]:
     known = [SHAPES[t] for t in tokens if t in SHAPES] or [SHAPES["ref"]]
-    shapes = ["any", "any", "same"] if pool else known[0]
+    shapes = ["any", "any", "same"] if pool else known[-1]
     shape = draw(st.sampled_from(shapes))
     v, h = draw(_axis(pool=pool, shape=shape)), draw(_axis(pool=pool, shape=shape))
     if shape == "same" and pool:

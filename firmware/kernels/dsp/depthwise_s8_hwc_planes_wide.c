@@ -1,0 +1,127 @@
+/* DEPTHWISE_CONV_2D, kernels 5 or 7 wide and up to 9 high, stride 1 or 2, also in place: four channels at a time as rows of
+ * int16 pairs, 2 to 5 outputs of a row a step, kernel rows outside the image left out.
+ *
+ * in [in_h][in_w][in_c], out [out_h][out_w][in_c], weights PLANES_WIDE (depthwise_planes.h); any size, any padding below the
+ * kernel's size that makes the output no wider than the input. Bit-equal to depthwise_s8_hwc_ref; host/plan/pack_depthwise.py
+ * refuses layers whose requantisation has none of the two forms. Pixels minus input_zero are below 2^8, products below 2^24,
+ * sums modulo 2^32.
+ *
+ * A strip is 12 rows of words (column, column + 1), 192 bytes of scratch a word; what a later row needs again is moved to its
+ * beginning. An output row is written after the input rows up to its number were read, so the output may be the input.
+ *
+ * Source: own work (prototypes/depthwise of this project).
+ */
+#include "depthwise_planes.h"
+
+#define MAX_KERNEL_H 9
+#define TABLE_ROWS   16 /* of outputs at a time */
+
+static int32_t column_count(const struct depthwise_params *p) {
+    const int32_t out_w = p->out_w < 2 ? 2 : p->out_w;
+    return p->stride_w == 1 ? (out_w + p->kernel_w) / 2 : out_w + p->kernel_w / 2;
+}
+
+bool depthwise_s8_hwc_planes_wide_supports(const void *params) {
+    const struct depthwise_params *p = params;
+    return (p->kernel_w == 5 || p->kernel_w == 7) && p->kernel_h <= MAX_KERNEL_H && p->stride_w <= 2 &&
+           planes_supports(p);
+}
+
+uint32_t depthwise_s8_hwc_planes_wide_scratch_bytes(const void *params) {
+    return (uint32_t)column_count(params) * PLANES_WIDE_COLUMN;
+}
+
+/* Output columns of the next block, of `left` that remain. With stride 1 blocks begin at even columns. 2 for a last one. */
+static int32_t block_columns(const struct depthwise_params *p, int32_t left) {
+    const int32_t most = p->stride_w == 1 && p->kernel_w == 7 ? 4 : 5;
+    if (left < 2) return 2;
+    if (left <= most) return left;
+    if (p->stride_w == 1) return left == 5 ? 2 : 4;
+    return left == 6 ? 3 : 5;
+}
+
+static int32_t variant_of(const struct depthwise_params *p, int32_t columns) {
+    const int32_t first = p->stride_w == 1 ? (p->kernel_w == 5 ? PLANES_5_S1_X2 : PLANES_7_S1_X2)
+                                           : (p->kernel_w == 5 ? PLANES_5_S2_X2 : PLANES_7_S2_X2);
+    return first + columns - 2;
+}
+
+/* Image rows in scratch. */
+struct strip {
+    int32_t first;
+    int32_t count;
+};
+
+static int32_t end_of(struct strip strip) {
+    return strip.first + strip.count;
+}
+
+/* Forgets the rows above y, and reads as many as there is room for. */
+static void advance(const struct planes_rows *rows, struct strip *strip, int32_t y) {
+    const struct depthwise_params *p = rows->args->params;
+    if (y > strip->first) {
+        const int32_t gone = y < end_of(*strip) ? y - strip->first : strip->count;
+        planes_move(rows->args->scratch, rows->pairs, PLANES_WIDE_DEPTH, gone, strip->count - gone);
+        strip->first = y;
+        strip->count -= gone;
+    }
+    const int32_t room = PLANES_WIDE_DEPTH - strip->count, left = p->in_h - end_of(*strip);
+    const int32_t count = room < left ? room : left;
+    planes_rows_gather(rows, end_of(*strip), strip->count, count);
+    strip->count += count;
+}
+
+/* Entries of output rows oy .. whose image rows are all there; at least one. */
+static int32_t fill_table(const struct depthwise_params *p, struct strip strip, int32_t oy,
+                          struct planes_wide_row *table) {
+    const int32_t row_bytes = 4 * planes_wide_row_words(p->kernel_w, p->stride_w);
+    int32_t count = 0;
+    for (; count < TABLE_ROWS && oy + count < p->out_h; count++) {
+        const int32_t top = (oy + count) * p->stride_h - p->pad_top;
+        const int32_t end = top + p->kernel_h < p->in_h ? top + p->kernel_h : p->in_h;
+        const int32_t first = top > 0 ? top : 0;
+        if (end > end_of(strip)) break;
+        table[count] =
+            (struct planes_wide_row){4 * (first - strip.first), (first - top) * row_bytes, end - first};
+    }
+    return count;
+}
+
+void depthwise_s8_hwc_planes_wide(const struct kernel_args *args) {
+    const struct depthwise_params *p = args->params;
+    const uint32_t *weights = args->weights;
+    const uint32_t *record = weights + 1;
+    const int32_t record_words =
+        PLANES_RECORD_HEAD + p->kernel_h * planes_wide_row_words(p->kernel_w, p->stride_w);
+    const int32_t row_step = p->out_w * p->out_c;
+    const uint32_t *scratch = args->scratch;
+    struct planes_rows rows = planes_rows(args, column_count(p), PLANES_WIDE_DEPTH, p->input_zero);
+    planes_rows_borders(&rows);
+    for (rows.c = 0; rows.c < p->out_c; rows.c += 4, record += 4 * record_words) {
+        struct strip strip = {0, 0};
+        rows.channels = p->out_c - rows.c < 4 ? p->out_c - rows.c : 4;
+        for (int32_t oy = 0; oy < p->out_h;) {
+            struct planes_wide_row table[TABLE_ROWS];
+            advance(&rows, &strip, oy * p->stride_h - p->pad_top);
+            const int32_t count = fill_table(p, strip, oy, table);
+            int32_t columns;
+            for (int32_t ox = 0; ox < p->out_w; ox += columns) {
+                columns = block_columns(p, p->out_w - ox);
+                const struct planes_wide_block block = {.out_step = p->out_w > 1 ? p->out_c : 0,
+                                                        .row_step = row_step,
+                                                        .zero = p->output_zero,
+                                                        .form = weights[0] == PLANES_LINEAR ? PLANES_LINEAR
+                                                                                            : PLANES_DOUBLE,
+                                                        .variant = variant_of(p, columns),
+                                                        .rows = count,
+                                                        .table = table};
+                const uint32_t *plane = scratch + ox * p->stride_w / 2 * (PLANES_WIDE_COLUMN / 4);
+                int8_t *out = args->out + oy * row_step + ox * p->out_c + rows.c;
+                for (int32_t i = 0; i < rows.channels; i++)
+                    planes_wide(plane + i * PLANES_WIDE_DEPTH, out + i, record + i * record_words, &block);
+            }
+            oy += count;
+        }
+    }
+    planes_clamp(args);
+}
