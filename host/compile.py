@@ -11,7 +11,8 @@ from host.model.graph import Graph
 from host.model.rewrites import rewrite
 from host.model.slim import Slimming
 from host.model.tflite_import import import_tflite
-from host.plan import arena, choose, lower, serialise
+from host.plan import choose, lower, serialise
+from host.plan.costs import Costs
 from host.plan.network import Network
 
 
@@ -19,7 +20,7 @@ from host.plan.network import Network
 class Compiled:
     """A network ready for a device. `original` is the graph of the file, `graph` what runs after rewrites.
 
-    `slimming` tells which channels of the original's tensors the graph's have.
+    `slimming` tells which channels of the original's tensors the graph's have, `price` what limits cost.
     """
 
     original: Graph
@@ -27,28 +28,38 @@ class Compiled:
     slimming: Slimming
     net: Network
     plan: bytes
+    price: choose.Price
 
 
 def compile_file(
-    path: Path, admits: Callable[[str], bool] = choose.any_kernel, *, slimmed: bool = True
+    path: Path,
+    admits: Callable[[str], bool] = choose.any_kernel,
+    *,
+    slimmed: bool = True,
+    costs: Costs | None = None,
+    limits: choose.Limits = choose.NO_LIMITS,
 ) -> Compiled:
     """Compiles a .tflite file; see compile_graph. Its errors begin with the file's name."""
     try:
-        return compile_graph(import_tflite(path), admits, slimmed=slimmed)
+        return compile_graph(import_tflite(path), admits, slimmed=slimmed, costs=costs, limits=limits)
     except ModelError as error:
         what = "truncated or damaged: " if isinstance(error, TruncatedModelError) else ""
         raise type(error)(f"{path.name}: {what}{error.message}", error.hint) from error
 
 
 def compile_graph(
-    original: Graph, admits: Callable[[str], bool] = choose.any_kernel, *, slimmed: bool = True
+    original: Graph,
+    admits: Callable[[str], bool] = choose.any_kernel,
+    *,
+    slimmed: bool = True,
+    costs: Costs | None = None,
+    limits: choose.Limits = choose.NO_LIMITS,
 ) -> Compiled:
     """Compiles a graph with the kernels that `admits` lets in; not `slimmed`: with all its channels.
 
-    Raises UnsupportedError if an operator has no kernel.
+    Raises UnsupportedError if an operator has no kernel, DoesNotFitError if the limits cannot be met.
     """
     graph, slimming = rewrite(original, slimmed=slimmed)
     net = lower.lower(graph)
-    choose.choose(net, admits)
-    arena.plan_memory(net)
-    return Compiled(original, graph, slimming, net, serialise.serialise(net))
+    price = choose.choose(net, admits, costs, limits)
+    return Compiled(original, graph, slimming, net, serialise.serialise(net), price)

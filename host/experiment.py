@@ -12,15 +12,16 @@ from host import boards, build, inputs, runner
 from host.boards import Board
 from host.compile import Compiled, compile_file
 from host.devices import open_device
-from host.errors import DeviceError, HostError, ToolMissingError
+from host.errors import DeviceError, DoesNotFitError, HostError, ToolMissingError
 from host.link.hello import Hello
 from host.plan import choose
+from host.plan.costs import costs_for
 from host.report.result import Prediction, RunResult
 
 # A plan beyond this is placed in an emulated board's flash rather than streamed: the emulated line is slow.
 STREAMED_BYTES = 24 * 1024
-# RAM of a board that its firmware needs for itself, at most; only the placement's first guess.
-FIRMWARE_RAM_BYTES = 20 * 1024
+# RAM that the firmware needs for itself: stack, receive buffer, data. The device has the last word on what fits.
+FIRMWARE_RAM_BYTES = 12 * 1024
 DEFAULT_SOURCE = "random:1"
 
 
@@ -37,6 +38,8 @@ class Options:
     place: str = "auto"
     reference_only: bool = False
     slimmed: bool = True
+    arena_bytes: int | None = None
+    plan_bytes: int | None = None
     firmware: Path | None = None
     predict: bool = True
 
@@ -64,8 +67,7 @@ def run(
 ) -> Outcome:
     """Compiles, opens the device, loads, runs and checks. Raises any of host.errors."""
     board = boards.load_board(options.board)
-    admits = choose.reference_only if options.reference_only else choose.any_kernel
-    compiled = compile_file(path, admits, slimmed=options.slimmed)
+    compiled = compile_for(path, board, options)
     samples = load_samples(compiled, options, built_in)
     in_flash = lies_in_flash(compiled, board, options)
     client = open_device(
@@ -82,6 +84,29 @@ def run(
     if board.emulated and not options.port and options.predict:
         result.prediction = _prediction(compiled, board, in_flash, options, say)
     return Outcome(result, samples, measured.outputs)
+
+
+def compile_for(path: Path, board: Board, options: Options) -> Compiled:
+    """The network with the kernels that are cheapest on the board under the options' limits, and its own if possible.
+
+    Raises DoesNotFitError if the options' limits cannot be met; what the board's memory cannot hold is refused later,
+    with what it needs and what there is.
+    """
+    admits = choose.reference_only if options.reference_only else choose.any_kernel
+    costs = costs_for(board.id)
+    asked = choose.Limits(options.plan_bytes, options.arena_bytes)
+    of_board = choose.Limits(
+        options.plan_bytes or board.plan_region.bytes or None, options.arena_bytes or _pool_bytes(board)
+    )
+    try:
+        return compile_file(path, admits, slimmed=options.slimmed, costs=costs, limits=of_board)
+    except DoesNotFitError:
+        return compile_file(path, admits, slimmed=options.slimmed, costs=costs, limits=asked)
+
+
+def _pool_bytes(board: Board) -> int:
+    """RAM that the board's firmware leaves, less the counts of a long plan."""
+    return board.ram_bytes - FIRMWARE_RAM_BYTES - runner.COUNT_BYTES * 256
 
 
 def _prediction(

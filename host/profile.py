@@ -9,10 +9,9 @@ from typing import Any
 
 from host import boards, experiment
 from host.boards import Board
-from host.compile import Compiled, compile_file
+from host.compile import Compiled
 from host.cyclemodel.account import Cost
 from host.cyclemodel.model import Modelled, chip_of, model
-from host.plan import choose
 
 SCHEMA = 1
 
@@ -93,8 +92,7 @@ def profile(
     """
     board = boards.load_board(options.board)
     chip = chip_of(board, flash, core, mem, clock_hz)
-    admits = choose.reference_only if options.reference_only else choose.any_kernel
-    compiled = compile_file(path, admits, slimmed=options.slimmed)
+    compiled = experiment.compile_for(path, board, options)
     samples = experiment.load_samples(compiled, options)
     in_flash = experiment.lies_in_flash(compiled, board, options)
     modelled = model(

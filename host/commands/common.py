@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from host.errors import ModelMissingError, OutputError
 
 STANDARD_OUTPUT = "-"
 DEFAULT_BOARD = "emu_stm32f405"
+KERNEL_SETS = ("all", "ref")
 
 board_option = click.option(
     "--board", "-b", default=DEFAULT_BOARD, show_default=True, help="Board id; `host boards` lists them."
@@ -32,6 +33,40 @@ slim_option = click.option(
     show_default=True,
     help="Remove channels that cannot change any output, exactly.",
 )
+
+
+def plan_options(command: Callable) -> Callable:
+    """What decides about a plan: kernels, slimming, and limits of flash and RAM; see plan_choices()."""
+    for option in (
+        click.option(
+            "--arena", "arena_bytes", metavar="BYTES", type=click.IntRange(1), help="Most RAM for tensors."
+        ),
+        click.option(
+            "--flash", "plan_bytes", metavar="BYTES", type=click.IntRange(1), help="Most flash for the plan."
+        ),
+        slim_option,
+        click.option(
+            "--kernels",
+            type=click.Choice(KERNEL_SETS),
+            default="all",
+            show_default=True,
+            help="Kernels to choose from; ref: only the plain ones.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def plan_choices(
+    kernels: str, slimmed: bool, arena_bytes: int | None, plan_bytes: int | None
+) -> dict[str, Any]:
+    """The plan options as fields of experiment.Options."""
+    return {
+        "reference_only": kernels == "ref",
+        "slimmed": slimmed,
+        "arena_bytes": arena_bytes,
+        "plan_bytes": plan_bytes,
+    }
 
 
 PIPE_WIDTH = 160  # columns of tables that go to a file or a pipe

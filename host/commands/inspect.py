@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from host.commands.common import json_option, network_path, results, screen, slim_option, write_json
+from host.commands.common import (
+    board_option,
+    json_option,
+    network_path,
+    plan_choices,
+    plan_options,
+    results,
+    screen,
+    write_json,
+)
 
 
 @click.command("inspect")
 @click.argument("network", metavar="[NET]", required=False)
-@slim_option
+@board_option
+@plan_options
 @json_option
-def command(network: str | None, slimmed: bool, json_file: str | None) -> None:
+def command(network: str | None, board: str, json_file: str | None, **plan: Any) -> None:
     """Show layers, shapes, MACs, parameters, exact slimming and the memory plan of NET.
 
     NET is a .tflite file or catalogue name.
 
     Without NET: the built-in classifier of handwritten digits.
     """
-    from host.compile import compile_file
+    from host import experiment
+    from host.boards import load_board
     from host.data import digits
     from host.report import tables
     from host.report.description import describe
 
     with screen() as show:
         path = network_path(network, show) if network else digits.model_path()
-        compiled = compile_file(path, slimmed=slimmed)
+        options = experiment.Options(board=board, **plan_choices(**plan))
+        compiled = experiment.compile_for(path, load_board(board), options)
     if json_file:
         write_json(describe(compiled), json_file)
     if json_file != "-":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -13,14 +14,14 @@ from host.commands.common import (
     board_option,
     json_option,
     network_path,
+    plan_choices,
+    plan_options,
     results,
     screen,
-    slim_option,
     write_json,
 )
 from host.errors import NotExactError, OutputError
 
-KERNEL_SETS = ("all", "ref")
 BUILT_IN = "digits"
 
 
@@ -48,14 +49,7 @@ BUILT_IN = "digits"
     show_default=True,
     help="Where the plan lies on the device.",
 )
-@click.option(
-    "--kernels",
-    type=click.Choice(KERNEL_SETS),
-    default="all",
-    show_default=True,
-    help="Kernels to choose from; ref: only the plain ones.",
-)
-@slim_option
+@plan_options
 @click.option("--output", metavar="FILE", help="Save the outputs of all samples as .npy or .npz.")
 @click.option(
     "--firmware",
@@ -68,8 +62,7 @@ BUILT_IN = "digits"
 @json_option
 def command(
     network: str | None, board: str, port: str | None, source: str | None, resize: bool, runs: int, check: str,
-    place: str, kernels: str, slimmed: bool, output: str | None, firmware: Path | None, predict: bool,
-    json_file: str | None,
+    place: str, output: str | None, firmware: Path | None, predict: bool, json_file: str | None, **plan: Any,
 ) -> None:  # fmt: skip
     """Run NET, a .tflite file or a name of `host models list`, on a board and check every output.
 
@@ -80,7 +73,7 @@ def command(
 
     options = experiment.Options(
         board=board, port=port, source=source, resize=resize, runs=runs, check=check, place=place,
-        reference_only=kernels == "ref", slimmed=slimmed, firmware=firmware, predict=predict,
+        firmware=firmware, predict=predict, **plan_choices(**plan),
     )  # fmt: skip
     with screen() as show:
         path = _path(network, show)

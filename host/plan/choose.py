@@ -44,6 +44,9 @@ class Price:
     unlimited_cost: float
 
 
+NO_LIMITS = Limits()
+
+
 def any_kernel(name: str) -> bool:
     """Admits every kernel."""
     return True
@@ -58,7 +61,7 @@ def choose(
     net: Network,
     admits: Callable[[str], bool] = any_kernel,
     costs: Costs | None = None,
-    limits: Limits = Limits(),
+    limits: Limits = NO_LIMITS,
 ) -> Price:
     """Sets every step's kernel, and places the network's memory.
 
@@ -107,6 +110,11 @@ def _options(step: Step, admits: Callable[[str], bool], costs: Costs) -> list[Op
         )
         for name in names
     ]
+
+
+def assign(step: Step, kernel: str) -> None:
+    """Gives a step one of its candidates."""
+    step.kernel, step.scratch_bytes = kernel, native.scratch_bytes(kernel, step.packed_params)
 
 
 def _set(net: Network, chosen: list[Option]) -> None:
