@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from host import build
+from host import boards, build
 from host.cyclemodel import account, chips, m4, plugin, windows
 from host.cyclemodel.decode import decode
 from host.errors import HostError
@@ -153,3 +153,9 @@ def test_unknown_chips_and_symbols_are_refused(tmp_path):
 def test_what_is_not_the_plugins_is_refused():
     with pytest.raises(ValueError, match="not the plugin's"):
         windows.parse(["Z 1 2 3"])
+
+
+def test_every_emulated_board_names_a_chip_of_its_core():
+    for board in boards.all_boards():
+        if board.emulator:
+            assert chips.find_chip(board.emulator.cycle_model).core == board.core
