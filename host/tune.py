@@ -64,14 +64,7 @@ def tune(
         for step, names in zip(net.steps, candidates, strict=True):
             choose.assign(step, names[turn % len(names)])
         arena.plan_memory(net)
-        trial = Compiled(
-            compiled.original,
-            compiled.graph,
-            compiled.slimming,
-            net,
-            serialise.serialise(net),
-            compiled.price,
-        )
+        trial = replace(compiled, plan=serialise.serialise(net))
         counts, unit = _measure(trial, board, port, chip, say)
         costs.unit = unit
         for step, count, entry in zip(net.steps, counts, measured, strict=True):
