@@ -34,13 +34,16 @@ from host.commands.common import (
 @click.option("--kernels", type=click.Choice(("all", "ref")), default="all", show_default=True,
               help="Kernels to choose from; ref: only the plain ones.")  # fmt: skip
 @slim_option
+@click.option("--arena", "arena_bytes", metavar="BYTES", type=click.IntRange(1), help="Most RAM for tensors.")
+@click.option("--plan", "plan_bytes", metavar="BYTES", type=click.IntRange(1),
+              help="Most flash for the plan; `--flash BYTES` of the other commands.")  # fmt: skip
 @click.option("--firmware", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="Profile this ELF file instead of our build.")  # fmt: skip
 @json_option
 def command(
     network: str | None, board: str, flash: str | None, core: str | None, mem: str | None, clock: float | None,
-    source: str | None, resize: bool, place: str, kernels: str, slimmed: bool, firmware: Path | None,
-    json_file: str | None,
+    source: str | None, resize: bool, place: str, kernels: str, slimmed: bool, arena_bytes: int | None,
+    plan_bytes: int | None, firmware: Path | None, json_file: str | None,
 ) -> None:  # fmt: skip
     """Show the modelled cycles of NET by layer and function, and what they are spent on.
 
@@ -54,7 +57,7 @@ def command(
 
     options = experiment.Options(
         board=board, source=source, resize=resize, place=place, reference_only=kernels == "ref", slimmed=slimmed,
-        firmware=firmware,
+        arena_bytes=arena_bytes, plan_bytes=plan_bytes, firmware=firmware,
     )  # fmt: skip
     with screen() as show:
         path = network_path(network, show) if network else digits.model_path()
