@@ -28,9 +28,10 @@ def print_profile(console: Console, profile: Profile) -> None:
     console.print(table)
     console.print()
     functions = profile.functions()
-    table = _table("functions", ("function",), ())
+    table = _table("functions", ("function",), (), per_mac=False)
     for name in list(functions)[:FUNCTIONS_SHOWN]:
-        table.add_row(name, *_cells(functions[name], 0, m.cycles))
+        cells = _cells(functions[name], 0, m.cycles)
+        table.add_row(name, *cells[:2], *cells[3:])
     console.print(table)
     console.print()
     total = profile.total()
@@ -51,11 +52,11 @@ def print_profile(console: Console, profile: Profile) -> None:
         console.print(f"[bold]{label:<14}[/]{value}", highlight=False)
 
 
-def _table(title: str, left: tuple[str, ...], right: tuple[str, ...]) -> Table:
+def _table(title: str, left: tuple[str, ...], right: tuple[str, ...], per_mac: bool = True) -> Table:
     table = Table(title=title, title_justify="left", pad_edge=False, box=None)
     for header in left:
         table.add_column(header, no_wrap=True)
-    for header in (*right, "instructions", "cycles", "per MAC", "share", *HEADERS):
+    for header in (*right, "instructions", "cycles", *(("per MAC",) if per_mac else ()), "share", *HEADERS):
         table.add_column(header, justify="right", no_wrap=True)
     return table
 
