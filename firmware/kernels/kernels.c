@@ -71,10 +71,10 @@ static uint32_t ohwi_elems(const struct kernel *kernel, const void *params) {
     }
 }
 
-/* dsp/winograd.h: int16 pairs of four output channels together, then int32 fixes of each. */
+/* dsp/winograd.h: int16 pairs of two output channels together, then int32 fixes of each. */
 static uint32_t winograd_bytes(const struct conv2d_params *p, uint32_t positions, uint32_t fixes) {
-    const uint32_t blocks = (uint32_t)(p->out_c + 3) / 4, pairs = (uint32_t)(p->in_c + 3) / 4 * 2;
-    return 4 * (blocks * positions * pairs * 4 + (uint32_t)p->out_c * fixes);
+    const uint32_t blocks = (uint32_t)(p->out_c + 1) / 2, pairs = (uint32_t)(p->in_c + 3) / 4 * 2;
+    return 4 * (blocks * positions * pairs * 2 + (uint32_t)p->out_c * fixes);
 }
 
 /* dsp/depthwise_planes.h: the form, then a record a channel. */

@@ -18,7 +18,7 @@ ORDER4 = (1, 2, 3, 4, 0, 5)  # rows of the transform in the order of the kernel'
 ORDER2 = (1, 2, 0, 3)
 LANE4 = 0x3800  # added to the low lanes of V for n = 4
 PIXEL_OFFSET4 = 128  # added to its pixels
-BLOCK_C = 4  # output channels next to each other
+BLOCK_C = 2  # output channels next to each other
 LIMIT4 = 1 << 25
 LIMIT2 = 1 << 29
 

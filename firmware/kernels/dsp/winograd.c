@@ -1,4 +1,5 @@
-/* Driver of the Winograd kernels: cuts a layer into blocks of tiles, and each into transform, products and outputs. */
+/* Driver of the Winograd kernels: cuts a layer into blocks of tiles, and each into transform, products and
+ * outputs. */
 #include "winograd.h"
 
 #include <string.h>
@@ -7,7 +8,8 @@
 #include "../requant.h"
 
 #define GATHERED_BYTES 4 /* of a pixel: one group of channels */
-/* Scratch for V and M, in bytes. Larger blocks read U less often: the larger one where the tensors are small. */
+/* Scratch for V and M, in bytes. Larger blocks read U less often: the larger one where the tensors are
+ * small. */
 #define SMALL_BLOCK_BYTES   (13 * 1024 + 512)
 #define LARGE_BLOCK_BYTES   (22 * 1024 + 512)
 #define SMALL_TENSORS_BYTES (16 * 1024)
@@ -18,7 +20,7 @@ struct layout {
     int32_t channel_pairs; /* even */
     int32_t rows, columns; /* tiles of the layer */
     int32_t block_rows, block_columns;
-    int32_t v_words; /* of a pair of tiles */
+    int32_t v_words; /* of four tiles */
     int32_t m_words; /* of a tile */
 };
 
@@ -34,22 +36,30 @@ static int32_t larger(int32_t x, int32_t y) {
     return x > y ? x : y;
 }
 
+/* Fours of tiles to multiply if blocks have that many rows. */
+static int32_t quads_of(const struct layout *l, int32_t block_rows) {
+    const int32_t whole = l->rows / block_rows, rest = l->rows % block_rows;
+    return whole * quotient_up(block_rows * l->columns, 4) + quotient_up(rest * l->columns, 4);
+}
+
 static struct layout layout_of(const struct winograd *w, const struct conv2d_params *p) {
     struct layout l;
     l.channel_pairs = quotient_up(p->in_c, 4) * 2;
     l.rows = quotient_up(p->out_h, w->n);
     l.columns = quotient_up(p->out_w, w->n);
-    l.v_words = l.channel_pairs * w->positions * 2;
+    l.v_words = l.channel_pairs * w->positions * 4;
     l.m_words = WINOGRAD_BLOCK_C * w->positions;
     const int32_t tensors = p->in_h * p->in_w * p->in_c + p->out_h * p->out_w * p->out_c;
     const int32_t bytes = tensors <= SMALL_TENSORS_BYTES ? LARGE_BLOCK_BYTES : SMALL_BLOCK_BYTES;
-    const int32_t tile_bytes = (l.v_words / 2 + l.m_words) * (int32_t)sizeof(uint32_t);
-    const int32_t most = larger(bytes / (2 * tile_bytes) * 2, 2);
+    const int32_t quad_bytes = (l.v_words + 4 * l.m_words) * (int32_t)sizeof(uint32_t);
+    const int32_t most = larger(bytes / quad_bytes, 1) * 4;
     if (l.columns <= most) {
         l.block_columns = l.columns;
-        l.block_rows = quotient_up(l.rows, quotient_up(l.rows, smaller(l.rows, most / l.columns)));
+        l.block_rows = 1;
+        for (int32_t rows = 2; rows <= smaller(l.rows, most / l.columns); rows++)
+            if (quads_of(&l, rows) <= quads_of(&l, l.block_rows)) l.block_rows = rows;
     } else {
-        l.block_columns = quotient_up(quotient_up(l.columns, quotient_up(l.columns, most)), 2) * 2;
+        l.block_columns = quotient_up(quotient_up(l.columns, quotient_up(l.columns, most)), 4) * 4;
         l.block_rows = 1;
     }
     return l;
@@ -59,8 +69,8 @@ static int32_t z_words(const struct winograd *w) {
     return (w->n + 2) * WINOGRAD_Z_COLUMNS;
 }
 
-static int32_t tile_pairs(const struct layout *l) {
-    return (l->block_rows * l->block_columns + 1) / 2;
+static int32_t tile_quads(const struct layout *l) {
+    return quotient_up(l->block_rows * l->block_columns, 4);
 }
 
 bool winograd_supports(const struct winograd *w, const struct conv2d_params *p) {
@@ -71,8 +81,8 @@ bool winograd_supports(const struct winograd *w, const struct conv2d_params *p) 
 
 uint32_t winograd_scratch_bytes(const struct winograd *w, const struct conv2d_params *p) {
     const struct layout l = layout_of(w, p);
-    const int32_t m_words = 2 * tile_pairs(&l) * l.m_words;
-    return (uint32_t)(tile_pairs(&l) * l.v_words + larger(m_words, 2 * z_words(w))) * sizeof(uint32_t);
+    const int32_t m_words = larger(4 * tile_quads(&l) * l.m_words, 2 * z_words(w));
+    return (uint32_t)(tile_quads(&l) * l.v_words + m_words) * sizeof(uint32_t);
 }
 
 /* The most that the outputs of a block reach beyond the first input that a later block reads. */
@@ -99,23 +109,27 @@ struct job {
     uint32_t *v, *m, *z, *gathered; /* z and gathered lie where m will be */
 };
 
-/* Copies channels ic .. of a window's rows, `columns` pixels from (iy, ix), four bytes a pixel, padding included. */
+/* Copies channels ic .. of a window's rows, `columns` pixels from (iy, ix), four bytes a pixel, padding
+ * included. */
 static void gather(const struct job *job, int32_t iy, int32_t ix, int32_t columns, int32_t ic) {
     const struct conv2d_params *p = job->p;
     const int32_t count = p->in_c - ic;
     const uint32_t zero = (uint8_t)p->input_zero * 0x01010101u;
     uint32_t *to = job->gathered;
+    const int32_t begin = smaller(larger(-ix, 0), columns);
+    const int32_t end = larger(smaller(p->in_w - ix, columns), begin);
     for (int32_t i = 0; i < job->w->n + 2; i++, to += WINOGRAD_Z_COLUMNS) {
         const bool inside = iy + i >= 0 && iy + i < p->in_h;
-        const int8_t *row = inside ? job->args->in0 + (iy + i) * p->in_w * p->in_c + ic : NULL;
-        for (int32_t x = 0; x < columns; x++) {
-            uint32_t word = zero;
-            if (inside && ix + x >= 0 && ix + x < p->in_w) {
-                const int8_t *from = row + (ix + x) * p->in_c;
-                word = count >= 4 ? load_word(from) : load_bytes(from, count);
-            }
-            to[x] = word;
+        const int32_t from_x = inside ? begin : columns, to_x = inside ? end : columns;
+        const int8_t *from = job->args->in0 + (inside ? ((iy + i) * p->in_w + ix + begin) * p->in_c + ic : 0);
+        int32_t x = 0;
+        for (; x < from_x; x++) to[x] = zero;
+        if (count >= 4) {
+            for (; x < to_x; x++, from += p->in_c) to[x] = load_word(from);
+        } else {
+            for (; x < to_x; x++, from += p->in_c) to[x] = load_bytes(from, count);
         }
+        for (; x < columns; x++) to[x] = zero;
     }
 }
 
@@ -143,10 +157,8 @@ static void transform_tiles(const struct job *job, int32_t row, int32_t column, 
     const int32_t row_bytes = p->in_w * p->in_c, z_bytes = WINOGRAD_Z_COLUMNS * (int32_t)sizeof(uint32_t);
     const struct winograd_rows direct = {row_bytes, 3 * row_bytes, -row_bytes, p->in_c};
     const struct winograd_rows copied = {z_bytes, 3 * z_bytes, -z_bytes, GATHERED_BYTES};
-    const int32_t tile_step = (int32_t)sizeof(uint32_t),
-                  pair_bytes = job->l.v_words * (int32_t)sizeof(uint32_t);
-    const int32_t first_step = first % 2 ? pair_bytes - tile_step : tile_step;
-    uint32_t *v = job->v + first / 2 * job->l.v_words + first % 2;
+    const int32_t quad_bytes = job->l.v_words * (int32_t)sizeof(uint32_t);
+    uint32_t *v = job->v + first / 4 * job->l.v_words + first % 4;
 
     pad_z(job, 0, begin);
     pad_z(job, end, columns);
@@ -165,9 +177,9 @@ static void transform_tiles(const struct job *job, int32_t row, int32_t column, 
             from = (const int8_t *)(job->gathered + WINOGRAD_Z_COLUMNS);
             rows = &copied;
         }
-        for (int32_t odd = 0; odd < 2; odd++, v += 2 * w->positions) {
+        for (int32_t odd = 0; odd < 2; odd++, v += 4 * w->positions) {
             if (count > 0) (odd ? w->rows_odd : w->rows_even)(from, z, count, rows);
-            w->columns(job->z, v, tiles, first_step, pair_bytes);
+            w->columns(job->z, v, tiles, 4 - first % 4, quad_bytes);
         }
     }
 }
@@ -181,13 +193,13 @@ static void transform_block(const struct job *job, int32_t row, int32_t rows, in
     }
 }
 
-/* Constants of one channel. Returns whether requantisation in two instructions and a saturation is exact for it: the
- * sums are any int32 (tests/kernels/test_winograd.py). Clamps within int8 come after. */
+/* Constants of one channel. Returns whether requantisation in two instructions and a saturation is exact for
+ * it: the sums are any int32 (tests/kernels/test_winograd.py). Clamps within int8 come after. */
 static bool prepare(const struct job *job, int32_t oc, struct winograd_channel *channel) {
     const struct winograd *w = job->w;
     const struct conv2d_params *p = job->p;
     const struct requant_channel *record = (const struct requant_channel *)job->args->channels + oc;
-    const int32_t u_words = quotient_up(p->out_c, WINOGRAD_BLOCK_C) * w->positions * job->l.channel_pairs * 4;
+    const int32_t u_words = quotient_up(p->out_c, 2) * w->positions * job->l.channel_pairs * 2;
     const int32_t *fixes = (const int32_t *)job->args->weights + u_words + oc * w->fixes;
     const int32_t exponent = -record->shift;
     uint32_t bias = (uint32_t)record->bias;
@@ -234,33 +246,41 @@ static void store_part(const struct job *job, const uint32_t *m, int8_t *out, in
     aside.row_bytes = n;
     aside.row_bytes_3 = 3 * n;
     aside.pixel_bytes = 1;
-    job->w->output(m, tile, 1, &aside);
+    job->w->output(m, tile, 1, &aside, 1);
     for (int32_t i = 0; i < rows; i++) {
         for (int32_t j = 0; j < columns; j++)
             out[i * channel->row_bytes + j * channel->pixel_bytes] = tile[i * n + j];
     }
 }
 
-/* One output channel of a row of tiles from tile (row, column); m is that channel of the first one. */
-static void output_tiles(const struct job *job, const uint32_t *m, int32_t oc, int32_t row, int32_t column,
-                         int32_t tiles, const struct winograd_channel *channel, bool is_short) {
+/* Output channels oc .. of M, at most four, ready to be requantised. */
+struct group {
+    int32_t oc, count;
+    bool is_short; /* all of them */
+    struct winograd_channel channels[WINOGRAD_BLOCK_C];
+};
+
+/* A row of tiles from tile (row, column), the first of which is at m. */
+static void output_tiles(const struct job *job, const uint32_t *m, const struct group *group, int32_t row,
+                         int32_t column, int32_t tiles) {
     const struct conv2d_params *p = job->p;
+    const struct requant_channel *records = (const struct requant_channel *)job->args->channels + group->oc;
     const int32_t n = job->w->n, rows = smaller(p->out_h - row * n, n);
-    int8_t *out = job->args->out + (row * p->out_w + column) * n * p->out_c + oc;
+    int8_t *out = job->args->out + (row * p->out_w + column) * n * p->out_c + group->oc;
     int32_t t = 0;
-    if (is_short && rows == n) {
+    if (group->is_short && rows == n) {
         t = smaller(tiles, p->out_w / n - column);
-        if (t > 0) job->w->output(m, out, t, channel);
+        if (t > 0) job->w->output(m, out, t, group->channels, group->count);
     }
     for (; t < tiles; t++) {
         const int32_t columns = smaller(p->out_w - (column + t) * n, n);
-        const uint32_t *tile = m + t * job->l.m_words;
-        int8_t *to = out + t * n * p->out_c;
-        if (is_short) {
-            store_part(job, tile, to, rows, columns, channel);
-        } else {
-            store_sums(job, tile, to, rows, columns, channel,
-                       (const struct requant_channel *)job->args->channels + oc);
+        for (int32_t c = 0; c < group->count; c++) {
+            const uint32_t *tile = m + t * job->l.m_words + c * job->w->positions;
+            int8_t *to = out + t * n * p->out_c + c;
+            if (group->is_short)
+                store_part(job, tile, to, rows, columns, &group->channels[c]);
+            else
+                store_sums(job, tile, to, rows, columns, &group->channels[c], &records[c]);
         }
     }
 }
@@ -282,18 +302,16 @@ static void multiply_block(const struct job *job, int32_t row, int32_t rows, int
     const struct winograd *w = job->w;
     const struct conv2d_params *p = job->p;
     const uint32_t *u = job->args->weights;
-    const int32_t pairs = (rows * columns + 1) / 2;
+    const int32_t quads = quotient_up(rows * columns, 4);
     for (int32_t oc = 0; oc < p->out_c; oc += WINOGRAD_BLOCK_C) {
-        w->multiply(job->v, u, job->m, job->l.channel_pairs, pairs);
-        u += w->positions * job->l.channel_pairs * WINOGRAD_BLOCK_C;
-        for (int32_t c = 0; c < smaller(WINOGRAD_BLOCK_C, p->out_c - oc); c++) {
-            struct winograd_channel channel;
-            const bool is_short = prepare(job, oc + c, &channel);
-            for (int32_t r = 0; r < rows; r++) {
-                const uint32_t *m = job->m + r * columns * job->l.m_words + c * w->positions;
-                output_tiles(job, m, oc + c, row + r, column, columns, &channel, is_short);
-            }
+        struct group group = {.oc = oc, .count = smaller(WINOGRAD_BLOCK_C, p->out_c - oc), .is_short = true};
+        for (int32_t c = 0; c < group.count; c++) group.is_short &= prepare(job, oc + c, &group.channels[c]);
+        for (int32_t c = 0; c < group.count; c += 2) {
+            w->multiply(job->v, u, job->m + c * w->positions, job->l.channel_pairs, quads);
+            u += w->positions * job->l.channel_pairs * 2;
         }
+        for (int32_t r = 0; r < rows; r++)
+            output_tiles(job, job->m + r * columns * job->l.m_words, &group, row + r, column, columns);
     }
     if (p->clamp_min != INT8_MIN || p->clamp_max != INT8_MAX) clamp_block(job, row, rows, column, columns);
 }
@@ -302,7 +320,7 @@ void winograd_run(const struct winograd *w, const struct kernel_args *args) {
     struct job job = {.w = w, .args = args, .p = args->params, .l = layout_of(w, args->params)};
     const struct layout *l = &job.l;
     job.v = args->scratch;
-    job.m = job.v + tile_pairs(l) * l->v_words;
+    job.m = job.v + tile_quads(l) * l->v_words;
     job.z = job.m;
     job.gathered = job.z + z_words(w);
     for (int32_t row = 0; row < l->rows; row += l->block_rows) {

@@ -1,34 +1,34 @@
-/* Exact integer Winograd convolution, F(n x n, 3x3) for n = 4 or 2: what its micro-kernels and its driver share.
+/* Exact integer Winograd convolution, F(n x n, 3x3) for n = 4 or 2: what micro-kernels and driver share.
  *
- * n x n outputs of one channel come from a tile of (n + 2) x (n + 2) inputs: both tile and weights are transformed
- * by integer matrices, multiplied position by position, summed over channels and transformed back:
+ * n x n outputs of one channel come from a tile of (n + 2) x (n + 2) inputs: both tile and weights are
+ * transformed by integer matrices, multiplied position by position, summed over channels, transformed back:
  *     out = A^T [ sum over ic of (G g G^T) * (B^T d B) ] A / scale
- * G and A are Lavin's (2015, arXiv 1509.09308) times integers that make them whole. V = B^T d B and U = G g G^T fit
- * int16. Everything after them is modulo 2^32, so no sum can overflow; the result is scale * acc modulo 2^32, where
- * scale is 9 * 2^k for n = 4, and 4 for n = 2. That determines acc while |acc| < 2^31 / 2^k: |acc| < 2^25 for n = 4,
- * 2^29 for n = 2. host/plan/pack_winograd.py proves it a channel before it packs.
+ * G and A are Lavin's (2015, arXiv 1509.09308) times integers that make them whole. V = B^T d B and
+ * U = G g G^T fit int16. Everything after them is modulo 2^32, so no sum can overflow; the result is
+ * scale * acc modulo 2^32, where scale is 9 * 2^k, k <= 6, for n = 4, and 4 for n = 2. 9 has an inverse modulo
+ * 2^32. That determines acc while |acc| < 2^25 for n = 4, 2^29 for n = 2. host/plan/pack_winograd.py proves it
+ * channel by channel before it packs.
  *
- *     V[tile pair][channel pair][position][2 tiles]       words of two int16 channels, in scratch
- *     U[4 output channels][position][channel pair][4]     the same, in the weights blob
- *     M[tile][4 output channels][position]                int32, in scratch
- *     Z[window][Z_COLUMNS]                                channel pairs transformed vertically, in scratch, once V is made M
- * Channels come four by four, as pairs (0, 2), (1, 3), which is what SXTB16 makes of a word; the last ones are zeros.
+ *     V[tile / 4][channel pair][position][4 tiles]     words of two int16 channels, in scratch
+ *     U[output channel / 2][position][channel pair][2] the same, in the weights blob
+ *     M[tile][4 output channels][position]             int32, in scratch
+ *     Z[n + 2][WINOGRAD_Z_COLUMNS]                     pairs transformed vertically, in scratch where M will be
+ * Channels come four by four, as pairs (0, 2), (1, 3), which is what SXTB16 makes of a word; zeros fill the
+ * last. Rows of the transform come in the order 1, 2, 3, 4, 0, 5 (1, 2, 0, 3), columns in the natural one.
  *
- * The micro-kernels are assembly where there is an Arm core with DSP (winograd_arm.S), and else their definition in
- * C (winograd_plain.c). Source: prototypes of this project.
+ * The micro-kernels are assembly where there is an Arm core with DSP (winograd_arm.S), and else their
+ * definition in C (winograd_plain.c). Source: prototypes of this project.
  */
 #ifndef TINYCONV_WINOGRAD_H
 #define TINYCONV_WINOGRAD_H
 
 /* Columns of Z: 8 tiles of n = 4 or 16 of n = 2, next to each other, and one on either side. */
 #define WINOGRAD_Z_COLUMNS 34
-#define WINOGRAD_BLOCK_C   4  /* output channels of a multiplication */
-#define WINOGRAD4_WINDOW   6  /* n + 2 */
+#define WINOGRAD_BLOCK_C   4  /* output channels of M */
 #define WINOGRAD4_SPACE    36 /* positions */
-#define WINOGRAD2_WINDOW   4
 #define WINOGRAD2_SPACE    16
-/* Added to the low lanes of V for n = 4, so that they are never negative: a pair is then transformed as one integer
- * high * 65536 + low. |V - WINOGRAD4_LANE| is at most 68 * 255 upwards, 50 * 255 downwards. */
+/* Added to the low lanes of V for n = 4, so that they are never negative: a pair is transformed as one
+ * integer high * 65536 + low. Without it V is at most 68 * 255 and at least -50 * 255, of pixels 0 .. 255. */
 #define WINOGRAD4_LANE 0x3800
 
 #ifndef __ASSEMBLER__
@@ -38,7 +38,7 @@
 
     #include "../kernel.h"
 
-/* Where six (four) rows of pixels lie, in bytes: row 1 at a pointer, row 2 row_bytes after it, and so on; row 0 apart. */
+/* Where six (four) rows of pixels lie, in bytes: row 1 at a pointer, row 2 row_bytes after it, and so on. */
 struct winograd_rows {
     int32_t row_bytes;
     int32_t row_bytes_3; /* three times row_bytes */
@@ -46,7 +46,7 @@ struct winograd_rows {
     int32_t pixel_bytes;
 };
 
-/* One output channel, ready for requantisation: smmlar(x, twice, x), smmlar(x, power, zero), ssat8. */
+/* An output channel, ready for requantisation: smmlar(x, twice, x), smmlar(x, power, zero), ssat8. */
 struct winograd_channel {
     int32_t bias;   /* what is added at position (1, 1) */
     int32_t fix[4]; /* n = 4: undoes WINOGRAD4_LANE at outputs (2,2) (3,2) (2,3) (3,3), row first */
@@ -60,20 +60,22 @@ struct winograd_channel {
 
 /* Micro-kernels, for n = 4 and n = 2.
  *
- * rows_even, rows_odd: vertical transform of channels 0 and 2 (1 and 3) of a word, `columns` pixels from row1.
- * columns: horizontal transform of `tiles` tiles of Z, one channel pair. The first goes to v, the next first_step bytes
- *     after it, then steps_bytes - first_step, and so on in turns.
- * multiply: M = U V for 4 output channels; channel_pairs is even.
- * output: transforms back, requantises and stores `tiles` tiles of one channel, n * pixel_bytes apart.
- * sums: the same for one tile, as far as the exact sums. */
+ * rows_even, rows_odd: vertical transform of channels 0 and 2 (1 and 3) of words, `columns` of them from row1.
+ * columns: horizontal transform of `tiles` tiles of Z, one channel pair. The first goes to v, where `left` (1
+ *     to 4) tiles are left of four; four tiles are quad_bytes in all.
+ * multiply: M = U V for 2 output channels; channel_pairs is even.
+ * output: transforms back, requantises and stores `tiles` tiles of `channels` channels next to each other, at
+ *     most WINOGRAD_BLOCK_C; tiles are n pixels apart. `channel` are their records.
+ * sums: the same for one tile of one channel, as far as the exact sums.
+ */
 typedef void winograd_rows_fn(const int8_t *row1, uint32_t *z, int32_t columns,
                               const struct winograd_rows *rows);
-typedef void winograd_columns_fn(const uint32_t *z, uint32_t *v, int32_t tiles, int32_t first_step,
-                                 int32_t steps_bytes);
+typedef void winograd_columns_fn(const uint32_t *z, uint32_t *v, int32_t tiles, int32_t left,
+                                 int32_t quad_bytes);
 typedef void winograd_multiply_fn(const uint32_t *v, const uint32_t *u, uint32_t *m, int32_t channel_pairs,
-                                  int32_t tile_pairs);
+                                  int32_t tile_quads);
 typedef void winograd_output_fn(const uint32_t *m, int8_t *out, int32_t tiles,
-                                const struct winograd_channel *channel);
+                                const struct winograd_channel *channel, int32_t channels);
 typedef void winograd_sums_fn(const uint32_t *m, int32_t *sums, const struct winograd_channel *channel);
 
 winograd_rows_fn winograd4_rows_even, winograd4_rows_odd, winograd2_rows_even, winograd2_rows_odd;

@@ -1,7 +1,8 @@
-/* Winograd's micro-kernels for Arm cores with the DSP extension and an FPU, whose registers only hold addresses and
- * constants: moving them (VMOV) is faster than the stack. winograd_plain.c defines what they compute, winograd.h the
- * layouts and bounds. Written by hand, because GCC spills accumulators; Thumb-2 of ARMv7E-M, no alignment assumed but
- * that of words in V, U, M and Z. Pixels may be unaligned: only LDR reads them.
+/* Winograd's micro-kernels for Arm cores with the DSP extension and an FPU, whose registers only hold
+ * addresses and constants: moving them (VMOV) is faster than the stack. winograd_plain.c defines what they
+ * compute, winograd.h the layouts and bounds. Written by hand, because GCC spills accumulators; Thumb-2 of
+ * ARMv7E-M, no alignment assumed but that of words in V, U, M and Z. Pixels may be unaligned: only LDR reads
+ * them.
  */
 #include "winograd.h"
 
@@ -12,6 +13,7 @@
     .text
 
 #define ZS        (WINOGRAD_Z_COLUMNS * 4) /* bytes of a row of Z */
+#define M_TILE(positions) (WINOGRAD_BLOCK_C * 4 * positions) /* bytes of a tile of M */
 #define CALLEE    {r4-r11, lr}
 #define ON_STACK  36 /* the fifth argument, once CALLEE is pushed */
 
@@ -28,12 +30,13 @@
     .size \name, . - \name
     .endm
 
-/* --- multiply: void (v r0, u r1, m r2, channel_pairs r3, tile_pairs on the stack) -----------------------------------
- * 4 output channels x 2 tiles in r4 .. r11; U in r2 and r3, V in r12 and lr. A channel pair is 11 instructions for 16
- * products. The first one sets the accumulators; the others run through 8 copies, entered in the middle the first time.
- * s0 M cursor    s1 its end at this position    s2 V of the last tile pair, back to the next position
+/* --- multiply: void (v r0, u r1, m r2, channel_pairs r3, tile_quads on the stack)
+ * 2 output channels x 4 tiles in r4 .. r7 and r8 .. r11; U in r2 and r3, V in r12 and lr. A channel pair is 11
+ * instructions for 16 products. The first one sets the accumulators; the others run through 8 copies, entered
+ * in the middle the first time.
+ * s0 M cursor    s1 its end at this position    s2 V from its end back to the next position
  * s3 entry into the loop    s4, s5 end and begin of U at this position    s6 M back to the next position
- * s7 bytes of U a position    s8 end of s0 at its first tile
+ * s7 bytes of U a position    s8 end of s1
  */
     .macro product first, acc, u, v
     .if \first
@@ -44,33 +47,58 @@
     .endm
 
     .macro channel_pair positions, first
-    ldrd    r12, lr, [r0], #\positions * 8
     ldrd    r2, r3, [r1], #8
+    products \positions, \first
+    .endm
+
+    .macro held_pair positions, first, u0, u1
+    vmov    r2, r3, \u0, \u1
+    products \positions, \first
+    .endm
+
+    .macro products positions, first
+    ldrd    r12, lr, [r0], #8
     product \first, r4, r2, r12
     product \first, r5, r2, lr
-    product \first, r6, r3, r12
-    product \first, r7, r3, lr
-    ldrd    r2, r3, [r1], #8
-    product \first, r8, r2, r12
-    product \first, r9, r2, lr
+    product \first, r8, r3, r12
+    product \first, r9, r3, lr
+    ldrd    r12, lr, [r0], #\positions * 16 - 8
+    product \first, r6, r2, r12
+    product \first, r7, r2, lr
     product \first, r10, r3, r12
     product \first, r11, r3, lr
+    .endm
+
+    .macro store_products m, positions
+    str     r4, [\m]
+    str     r5, [\m, #M_TILE(\positions)]
+    str     r6, [\m, #M_TILE(\positions) * 2]
+    str     r7, [\m, #M_TILE(\positions) * 3]
+    str     r8, [\m, #\positions * 4]
+    str     r9, [\m, #\positions * 4 + M_TILE(\positions)]
+    str     r10, [\m, #\positions * 4 + M_TILE(\positions) * 2]
+    str     r11, [\m, #\positions * 4 + M_TILE(\positions) * 3]
+    add     \m, \m, #M_TILE(\positions) * 4
     .endm
 
 #define COPY_BYTES 44 /* of a channel_pair */
 
     .macro multiply name, positions
     function \name
+    cmp     r3, #8
+    beq     \name\()_8
+    cmp     r3, #16
+    beq     \name\()_16
     push    CALLEE
     ldr     r4, [sp, #ON_STACK]
-    mul     r5, r3, r4                      @ r5 = V words a position / 2
-    mov     r6, #\positions * 8
+    mul     r5, r3, r4
+    mov     r6, #\positions * 16
     mul     r5, r5, r6
-    sub     r5, r5, #8
+    sub     r5, r5, #16
     vmov    s2, r5
-    lsl     r6, r3, #4
+    lsl     r6, r3, #3
     vmov    s7, r6
-    mov     r6, #\positions * 32            @ M bytes of a tile pair
+    mov     r6, #M_TILE(\positions) * 4
     mul     r6, r4, r6
     add     r7, r2, r6
     vmov    s0, r2
@@ -91,7 +119,7 @@
     vmov    s5, r1
     add     r3, r3, r1
     vmov    s4, r3
-2:  channel_pair \positions, 1              @ ---- a tile pair
+2:  channel_pair \positions, 1              @ ---- four tiles
     vmov    r2, s3
     bx      r2
     .balign 4
@@ -103,26 +131,17 @@
     cmp     r1, r2
     bne     3b
     vmov    r2, r3, s0, s1
-    str     r4, [r2, #\positions * 0]
-    str     r6, [r2, #\positions * 4]
-    str     r8, [r2, #\positions * 8]
-    str     r10, [r2, #\positions * 12]
-    str     r5, [r2, #\positions * 16]
-    str     r7, [r2, #\positions * 20]
-    str     r9, [r2, #\positions * 24]
-    str     r11, [r2, #\positions * 28]
-    add     r2, r2, #\positions * 32
+    store_products r2, \positions
     vmov    s0, r2
     cmp     r2, r3
     itt     ne
     vmovne  r1, s5
     bne     2b
-    vmov    r2, s6                          @ ---- all tile pairs done
+    vmov    r12, s6                         @ ---- all tiles done
     vmov    r4, s2
     sub     r0, r0, r4
-    vmov    r4, s0
-    sub     r4, r4, r2
-    vmov    s0, r4
+    sub     r2, r2, r12
+    vmov    s0, r2
     adds    r3, r3, #4
     vmov    s1, r3
     vmov    r4, s8
@@ -132,10 +151,79 @@
     end_function \name
     .endm
 
+/* The same for 8 or 16 channel pairs, whose U of a position stays in s registers: faster than flash if there
+ * are more than four tiles. r1: M cursor. On the stack: its end at this position, U, what goes back in V and in
+ * M to the next position, and the end of the first.
+ */
+    .macro multiply_held name, positions, pairs
+    function \name
+    push    CALLEE
+    ldr     r4, [sp, #ON_STACK]
+    vpush   {s16-s31}
+    sub     sp, sp, #20
+    mov     r6, #\positions * 16 * \pairs
+    mul     r5, r4, r6
+    sub     r5, r5, #16
+    mov     r6, #M_TILE(\positions) * 4
+    mul     r6, r4, r6
+    add     r7, r2, r6
+    sub     r6, r6, #4
+    strd    r7, r1, [sp]
+    strd    r5, r6, [sp, #8]
+    add     r7, r7, #\positions * 4
+    str     r7, [sp, #16]
+    mov     r1, r2
+1:  ldr     r3, [sp, #4]                    @ ---- a position
+    .if \pairs == 8
+    vldmia  r3!, {s0-s15}
+    .else
+    vldmia  r3!, {s0-s31}
+    .endif
+    str     r3, [sp, #4]
+2:  held_pair \positions, 1, s0, s1         @ ---- four tiles
+    held_pair \positions, 0, s2, s3
+    held_pair \positions, 0, s4, s5
+    held_pair \positions, 0, s6, s7
+    held_pair \positions, 0, s8, s9
+    held_pair \positions, 0, s10, s11
+    held_pair \positions, 0, s12, s13
+    held_pair \positions, 0, s14, s15
+    .if \pairs == 16
+    held_pair \positions, 0, s16, s17
+    held_pair \positions, 0, s18, s19
+    held_pair \positions, 0, s20, s21
+    held_pair \positions, 0, s22, s23
+    held_pair \positions, 0, s24, s25
+    held_pair \positions, 0, s26, s27
+    held_pair \positions, 0, s28, s29
+    held_pair \positions, 0, s30, s31
+    .endif
+    store_products r1, \positions
+    ldr     r3, [sp]
+    cmp     r1, r3
+    bne     2b
+    ldrd    r4, r5, [sp, #8]                @ ---- all tiles done
+    ldr     r6, [sp, #16]
+    sub     r0, r0, r4
+    sub     r1, r1, r5
+    adds    r3, r3, #4
+    str     r3, [sp]
+    cmp     r3, r6
+    bne     1b
+    add     sp, sp, #20
+    vpop    {s16-s31}
+    pop     {r4-r11, pc}
+    end_function \name
+    .endm
+
     multiply winograd4_multiply, WINOGRAD4_SPACE
     multiply winograd2_multiply, WINOGRAD2_SPACE
+    multiply_held winograd4_multiply_8, WINOGRAD4_SPACE, 8
+    multiply_held winograd2_multiply_8, WINOGRAD2_SPACE, 8
+    multiply_held winograd4_multiply_16, WINOGRAD4_SPACE, 16
+    multiply_held winograd2_multiply_16, WINOGRAD2_SPACE, 16
 
-/* --- B^T of n = 4: in d0 .. d5 = r2 .. r7, out r2, r8, r9, r10, r11, r7. Sums of at most 100 times a pixel in a lane -- */
+/* --- B^T of n = 4: r2 .. r7 to r2, r8, r9, r10, r11, r7 */
     .macro transform4
     sub     r8, r6, r4, lsl #2
     sub     r10, r5, r3, lsl #2
@@ -151,8 +239,8 @@
     sub     r7, r7, r3, lsl #2
     .endm
 
-/* --- rows: void (row1 r0, z r1, columns r2, rows r3) -----------------------------------------------------------------
- * A column of 6 pixels' channel pairs, + 128, transformed; one word to each row of Z. s0 .. s3: *rows.
+/* --- rows: void (row1 r0, z r1, columns r2, rows r3)
+ * A column of six pixels' channel pairs, + 128, transformed; one word to each row of Z. s0 .. s3: *rows.
  */
     .macro rows4 name, rotation
     function \name
@@ -188,55 +276,123 @@
     rows4 winograd4_rows_even, 0
     rows4 winograd4_rows_odd, 8
 
-/* --- columns: void (z r0, v r1, tiles r2, first_step r3, steps_bytes on the stack) -----------------------------------
- * Six rows of a tile, two a turn. r12: step to the next tile's V from behind this one; lr: end of Z for this tile.
+/* --- columns: void (z r0, v r1, tiles r2, left r3, quad_bytes on the stack)
+ * Six rows of a tile, two a turn. lr: end of Z for this tile; r12: tiles until the next four begin.
  */
-    .macro columns4_row at, last
+    .macro columns4_row at
     ldm     r0, {r2-r7}
     add     r0, r0, #ZS
     add     r6, r6, #WINOGRAD4_LANE
     add     r7, r7, #WINOGRAD4_LANE
     transform4
-    str     r8, [r1, #\at + 8]
-    str     r9, [r1, #\at + 16]
-    str     r10, [r1, #\at + 24]
-    str     r11, [r1, #\at + 32]
-    str     r7, [r1, #\at + 40]
-    str     r2, [r1, #\at]
-    .if \last
-    add     r1, r1, #\at + 48
-    .endif
+    str     r8, [r1, #\at + 16]
+    str     r9, [r1, #\at + 32]
+    str     r10, [r1, #\at + 48]
+    str     r11, [r1, #\at + 64]
+    str     r7, [r1, #\at + 80]
     .endm
 
-    function winograd4_columns
-    push    CALLEE
-    ldr     r4, [sp, #ON_STACK]
-    vmov    s0, r2
-    sub     r12, r3, #6 * 48
-    sub     r4, r4, #12 * 48
-    vmov    s1, r4                          @ sum of two steps in turn
-1:  add     lr, r0, #6 * ZS
-2:  columns4_row 0, 0
-    columns4_row 48, 1
-    cmp     r0, lr
-    bne     2b
+    /* To the next tile, Z z_step bytes further and V positions * 16 behind; to 1 while there is one. */
+    .macro next_tile positions, z_step
     vmov    r2, r3, s0, s1
-    sub     r0, r0, #6 * ZS - 16
-    add     r1, r1, r12
-    sub     r12, r3, r12
+    subs    r12, r12, #1
+    sub     r1, r1, #\positions * 16 - 4
+    add     r0, r0, #\z_step
+    itt     eq
+    addeq   r1, r1, r3
+    moveq   r12, #4
     subs    r2, r2, #1
     vmov    s0, r2
     bne     1b
+    .endm
+
+    .macro columns_begin
+    push    CALLEE
+    ldr     r4, [sp, #ON_STACK]
+    vmov    s0, r2
+    mov     r12, r3
+    sub     r4, r4, #16
+    vmov    s1, r4                          @ from behind four tiles to the next four
+    .endm
+
+    function winograd4_columns
+    columns_begin
+1:  add     lr, r0, #6 * ZS
+2:  columns4_row 0
+    str     r2, [r1]
+    columns4_row 96
+    str     r2, [r1, #96]
+    add     r1, r1, #192
+    cmp     r0, lr
+    bne     2b
+    next_tile WINOGRAD4_SPACE, 16 - 6 * ZS
     pop     {r4-r11, pc}
     end_function winograd4_columns
 
-/* --- output: void (m r0, out r1, tiles r2, channel r3);  sums: void (m r0, sums r1, channel r2) ----------------------
- * A tile in two passes over its M, output columns 0 and 2, then 1 and 3: their 8 values are r4 .. r11.
- * s0 bias, s1 .. s4 fixes, s8 end of M. On the stack: 9^-1, twice, power, zero, out, and the output's strides.
+/* --- n = 2: B^T lane by lane; V is within +-510 */
+    .macro transform2                       @ in r2 .. r5, out r6, r7, r8, r9
+    ssub16  r6, r2, r4
+    sadd16  r7, r3, r4
+    ssub16  r8, r4, r3
+    ssub16  r9, r3, r5
+    .endm
+
+    .macro rows2 name, rotation
+    function \name
+    push    CALLEE
+    vldmia  r3, {s0-s3}
+    vmov    r10, s0                         @ bytes to the next row
+    vmov    r11, r12, s2, s3                @ to row 0, to the next pixel
+    add     lr, r1, r2, lsl #2              @ end of Z's first row
+1:  ldr     r3, [r0]
+    ldr     r4, [r0, r10]
+    ldr     r5, [r0, r10, lsl #1]
+    ldr     r2, [r0, r11]
+    add     r0, r0, r12
+    .irp    d, r2, r3, r4, r5
+    sxtb16  \d, \d, ror #\rotation
+    .endr
+    transform2
+    str     r8, [r1, #ZS]
+    str     r6, [r1, #ZS * 2]
+    str     r9, [r1, #ZS * 3]
+    str     r7, [r1], #4
+    cmp     r1, lr
+    bne     1b
+    pop     {r4-r11, pc}
+    end_function \name
+    .endm
+
+    rows2 winograd2_rows_even, 0
+    rows2 winograd2_rows_odd, 8
+
+    function winograd2_columns
+    columns_begin
+1:
+    .irp    row, 0, 1, 2, 3
+    ldm     r0, {r2-r5}
+    add     r0, r0, #ZS
+    transform2
+    str     r6, [r1, #\row * 64]
+    str     r7, [r1, #\row * 64 + 16]
+    str     r8, [r1, #\row * 64 + 32]
+    str     r9, [r1, #\row * 64 + 48]
+    .endr
+    add     r1, r1, #WINOGRAD2_SPACE * 16
+    next_tile WINOGRAD2_SPACE, 8 - 4 * ZS
+    pop     {r4-r11, pc}
+    end_function winograd2_columns
+
+/* --- output: void (m r0, out r1, tiles r2, channel r3, channels on the stack)
+ * --- sums: void (m r0, sums r1, channel r2)
+ * n = 4: a tile in two passes over its M, output columns 0 and 2, then 1 and 3: their 8 values are r4 .. r11.
+ * s0 bias, s1 .. s4 fixes, s8 end of M, s9 tiles, s10 channels left, s11 M of the channel, s12 its first output,
+ * s13 next channel record. On the stack: 9^-1, twice, power, zero, out, and the output's strides.
  */
 #define INVERSE_OF_9 954437177
 
-    /* One row of M, m0 .. m4 in r1, r2, r3, a, b: 2 m0 + 4 (m1 + m2) + m3 + m4 and m1 + m2 + m3 + m4. a may be y. */
+    /* One row of M, m0 .. m4 in r1, r2, r3, a, b: 2 m0 + 4 (m1 + m2) + m3 + m4 and m1 + m2 + m3 + m4. y may be
+     * a. */
     .macro row_even x, y, a, b
     add     r2, r2, r3
     add     \a, \a, \b
@@ -374,32 +530,57 @@
     strb    r11, [lr, r2]
     .endm
 
+    .macro output_begin
+    ldr     r4, [sp, #ON_STACK]
+    vmov    s9, r2
+    vmov    s10, r4
+    vmov    s11, r0
+    vmov    s12, r1
+    .endm
+
+    /* r0 M, r1 output and r3 record of the next channel; loops to 1 while there is one. */
+    .macro next_channel positions
+    vmov    r0, r1, s11, s12
+    vmov    r2, r4, s9, s10
+    vmov    r3, s13
+    add     r0, r0, #\positions * 4
+    add     r1, r1, #1
+    vmov    s11, r0
+    vmov    s12, r1
+    subs    r4, r4, #1
+    vmov    s10, r4
+    bne     1b
+    .endm
+
     function winograd4_output
     push    CALLEE
+    output_begin
     sub     sp, sp, #36
-    vldmia  r3!, {s0-s4}
-    ldm     r3, {r4-r9}                     @ twice, power, zero, row_bytes, row_bytes_3, pixel_bytes
     ldr     r10, =INVERSE_OF_9
     str     r10, [sp]
+1:  vldmia  r3!, {s0-s4}                    @ ---- a channel
+    ldm     r3!, {r4-r9}                    @ twice, power, zero, row_bytes, row_bytes_3, pixel_bytes
+    vmov    s13, r3
     strd    r4, r5, [sp, #4]
     str     r6, [sp, #12]
     str     r1, [sp, #16]
     strd    r7, r8, [sp, #20]
     str     r9, [sp, #28]
-    mov     r4, #WINOGRAD4_SPACE * 4 * WINOGRAD_BLOCK_C
+    mov     r4, #M_TILE(WINOGRAD4_SPACE)
     mla     r4, r4, r2, r0
     vmov    s8, r4
-1:  sums4   0
+2:  sums4   0                               @ ---- a tile
     store4  0
     subs    r0, r0, #116                    @ the same M, from column 1
     sums4   1
     store4  1
     add     lr, lr, r3
     str     lr, [sp, #16]
-    addw    r0, r0, #20 + WINOGRAD4_SPACE * 4 * (WINOGRAD_BLOCK_C - 1)
+    addw    r0, r0, #20 + M_TILE(WINOGRAD4_SPACE) - WINOGRAD4_SPACE * 4
     vmov    r1, s8
     cmp     r0, r1
-    bne     1b
+    bne     2b
+    next_channel WINOGRAD4_SPACE
     add     sp, sp, #36
     pop     {r4-r11, pc}
     .ltorg
@@ -433,5 +614,90 @@
     pop     {r4-r11, pc}
     .ltorg
     end_function winograd4_sums
+
+    /* n = 2, one row of M, m0 .. m3 in r1, r2, r3, r12: 2 m0 + m1 + m2 and m1 - m2 - 2 m3. */
+    .macro row2 x, y
+    add     \x, r2, r3
+    sub     \y, r2, r3
+    add     \x, \x, r1, lsl #1
+    sub     \y, \y, r12, lsl #1
+    .endm
+
+    /* The exact sums, in r8, r9 for rows 0, 1 of column 0, in r10, r11 for column 1. s0: bias. */
+    .macro sums2
+    ldm     r0!, {r1, r2, r3, r12}          @ row 1 of the transform, + bias at column 1
+    vmov    r4, s0
+    add     r2, r2, r4
+    row2    r4, r5
+    ldm     r0!, {r1, r2, r3, r12}          @ row 2
+    row2    r6, r7
+    add     r8, r4, r6
+    sub     r9, r4, r6
+    add     r10, r5, r7
+    sub     r11, r5, r7
+    ldm     r0!, {r1, r2, r3, r12}          @ row 0
+    row2    r4, r5
+    add     r8, r8, r4, lsl #1
+    add     r10, r10, r5, lsl #1
+    ldm     r0!, {r1, r2, r3, r12}          @ row 3
+    row2    r4, r5
+    sub     r9, r9, r4, lsl #1
+    sub     r11, r11, r5, lsl #1
+    .irp    y, r8, r9, r10, r11
+    asr     \y, \y, #2
+    .endr
+    .endm
+
+/* s0 bias, s5 .. s8 twice, power, zero, row_bytes, s9 .. s13 as for n = 4, s14 pixel_bytes, s15 end of M */
+    function winograd2_output
+    push    CALLEE
+    output_begin
+1:  vldmia  r3!, {s0-s8}                    @ ---- a channel; s1 .. s4 mean nothing
+    ldrd    r4, r5, [r3], #8                @ row_bytes_3, pixel_bytes
+    vmov    s14, r5
+    vmov    s13, r3
+    mov     lr, r1
+    mov     r4, #M_TILE(WINOGRAD2_SPACE)
+    mla     r4, r4, r2, r0
+    vmov    s15, r4
+2:  sums2                                   @ ---- a tile
+    add     r0, r0, #M_TILE(WINOGRAD2_SPACE) - WINOGRAD2_SPACE * 4
+    vmov    r1, s5
+    vmov    r2, r3, s6, s7
+    vmov    r12, s8
+    vmov    r4, s14
+    .irp    y, r8, r9, r10, r11
+    smmlar  \y, \y, r1, \y                  @ rounding doubling high multiply
+    .endr
+    .irp    y, r8, r9, r10, r11
+    smmlar  \y, \y, r2, r3                  @ rounding shift, + zero
+    .endr
+    .irp    y, r8, r9, r10, r11
+    ssat    \y, #8, \y
+    .endr
+    strb    r8, [lr]
+    strb    r9, [lr, r12]
+    add     lr, lr, r4
+    strb    r10, [lr]
+    strb    r11, [lr, r12]
+    add     lr, lr, r4
+    vmov    r1, s15
+    cmp     r0, r1
+    bne     2b
+    next_channel WINOGRAD2_SPACE
+    pop     {r4-r11, pc}
+    end_function winograd2_output
+
+    function winograd2_sums
+    push    CALLEE
+    vldmia  r2, {s0}
+    mov     lr, r1
+    sums2
+    str     r8, [lr]
+    str     r9, [lr, #8]
+    str     r10, [lr, #4]
+    str     r11, [lr, #12]
+    pop     {r4-r11, pc}
+    end_function winograd2_sums
 
 #endif

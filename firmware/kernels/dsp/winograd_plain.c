@@ -46,29 +46,89 @@ void winograd4_rows_odd(const int8_t *row1, uint32_t *z, int32_t columns, const 
     rows4(row1, z, columns, rows, 1);
 }
 
-void winograd4_columns(const uint32_t *z, uint32_t *v, int32_t tiles, int32_t first_step,
-                       int32_t steps_bytes) {
-    for (int32_t step = first_step; tiles > 0; tiles--, z += 4, v += step / 4, step = steps_bytes - step) {
+/* The place of the next tile's V. */
+static uint32_t *next_tile(uint32_t *v, int32_t *left, int32_t quad_bytes) {
+    v++;
+    if (--*left > 0) return v;
+    *left = 4;
+    return v - 4 + quad_bytes / 4;
+}
+
+void winograd4_columns(const uint32_t *z, uint32_t *v, int32_t tiles, int32_t left, int32_t quad_bytes) {
+    for (; tiles > 0; tiles--, z += 4, v = next_tile(v, &left, quad_bytes)) {
         for (int32_t i = 0; i < 6; i++) {
             uint32_t d[6], row[6];
             for (int32_t j = 0; j < 6; j++) d[j] = z[i * ZC + j];
             d[4] += WINOGRAD4_LANE;
             d[5] += WINOGRAD4_LANE;
             transform4(d, row);
-            for (int32_t j = 0; j < 6; j++) v[2 * (6 * i + j)] = row[j];
+            for (int32_t j = 0; j < 6; j++) v[4 * (6 * i + j)] = row[j];
+        }
+    }
+}
+
+static uint32_t lanes(int32_t low, int32_t high) {
+    return (uint32_t)(uint16_t)low | (uint32_t)(uint16_t)high << 16;
+}
+
+static uint32_t lanes_add(uint32_t x, uint32_t y) {
+    return lanes((int32_t)(x + y), (int32_t)((x >> 16) + (y >> 16)));
+}
+
+static uint32_t lanes_subtract(uint32_t x, uint32_t y) {
+    return lanes((int32_t)(x - y), (int32_t)((x >> 16) - (y >> 16)));
+}
+
+/* B^T of n = 2, lane by lane. */
+static void transform2(const uint32_t d[4], uint32_t v[4]) {
+    v[0] = lanes_subtract(d[0], d[2]);
+    v[1] = lanes_add(d[1], d[2]);
+    v[2] = lanes_subtract(d[2], d[1]);
+    v[3] = lanes_subtract(d[1], d[3]);
+}
+
+static const uint8_t order2[4] = {1, 2, 0, 3};
+
+static void rows2(const int8_t *row1, uint32_t *z, int32_t columns, const struct winograd_rows *rows,
+                  uint32_t odd) {
+    for (int32_t x = 0; x < columns; x++, row1 += rows->pixel_bytes, z++) {
+        uint32_t d[4], v[4];
+        for (int32_t i = 0; i < 4; i++) {
+            const uint32_t word = load_word(pixel_of_row(row1, rows, i));
+            d[i] = odd ? sxtb16_ror8(word) : sxtb16(word);
+        }
+        transform2(d, v);
+        for (int32_t i = 0; i < 4; i++) z[i * ZC] = v[order2[i]];
+    }
+}
+
+void winograd2_rows_even(const int8_t *row1, uint32_t *z, int32_t columns, const struct winograd_rows *rows) {
+    rows2(row1, z, columns, rows, 0);
+}
+
+void winograd2_rows_odd(const int8_t *row1, uint32_t *z, int32_t columns, const struct winograd_rows *rows) {
+    rows2(row1, z, columns, rows, 1);
+}
+
+void winograd2_columns(const uint32_t *z, uint32_t *v, int32_t tiles, int32_t left, int32_t quad_bytes) {
+    for (; tiles > 0; tiles--, z += 2, v = next_tile(v, &left, quad_bytes)) {
+        for (int32_t i = 0; i < 4; i++) {
+            uint32_t row[4];
+            transform2(z + i * ZC, row);
+            for (int32_t j = 0; j < 4; j++) v[4 * (4 * i + j)] = row[j];
         }
     }
 }
 
 static void multiply(const uint32_t *v, const uint32_t *u, uint32_t *m, int32_t channel_pairs,
-                     int32_t tile_pairs, int32_t positions) {
-    for (int32_t tile = 0; tile < 2 * tile_pairs; tile++) {
-        for (int32_t c = 0; c < WINOGRAD_BLOCK_C; c++) {
+                     int32_t tile_quads, int32_t positions) {
+    for (int32_t tile = 0; tile < 4 * tile_quads; tile++) {
+        for (int32_t c = 0; c < 2; c++) {
             for (int32_t at = 0; at < positions; at++) {
                 int32_t sum = 0;
                 for (int32_t k = 0; k < channel_pairs; k++) {
-                    const uint32_t x = v[((tile / 2 * channel_pairs + k) * positions + at) * 2 + tile % 2];
-                    sum = smlad(x, u[(at * channel_pairs + k) * WINOGRAD_BLOCK_C + c], sum);
+                    const uint32_t x = v[((tile / 4 * channel_pairs + k) * positions + at) * 4 + tile % 4];
+                    sum = smlad(x, u[(at * channel_pairs + k) * 2 + c], sum);
                 }
                 m[(tile * WINOGRAD_BLOCK_C + c) * positions + at] = (uint32_t)sum;
             }
@@ -77,8 +137,13 @@ static void multiply(const uint32_t *v, const uint32_t *u, uint32_t *m, int32_t 
 }
 
 void winograd4_multiply(const uint32_t *v, const uint32_t *u, uint32_t *m, int32_t channel_pairs,
-                        int32_t tile_pairs) {
-    multiply(v, u, m, channel_pairs, tile_pairs, WINOGRAD4_SPACE);
+                        int32_t tile_quads) {
+    multiply(v, u, m, channel_pairs, tile_quads, WINOGRAD4_SPACE);
+}
+
+void winograd2_multiply(const uint32_t *v, const uint32_t *u, uint32_t *m, int32_t channel_pairs,
+                        int32_t tile_quads) {
+    multiply(v, u, m, channel_pairs, tile_quads, WINOGRAD2_SPACE);
 }
 
 /* A^T of n = 4: outputs 3 * 2^a times the sums, a = 3, 2, 1, 1. */
@@ -117,13 +182,50 @@ static int8_t requantised(int32_t x, const struct winograd_channel *channel) {
     return (int8_t)ssat8(smmlar((uint32_t)high, (uint32_t)channel->power, channel->zero));
 }
 
-void winograd4_output(const uint32_t *m, int8_t *out, int32_t tiles, const struct winograd_channel *channel) {
-    for (; tiles > 0; tiles--, m += WINOGRAD_BLOCK_C * WINOGRAD4_SPACE, out += 4 * channel->pixel_bytes) {
-        int32_t sums[16];
-        winograd4_sums(m, sums, channel);
-        for (int32_t i = 0; i < 16; i++)
-            out[i / 4 * channel->row_bytes + i % 4 * channel->pixel_bytes] = requantised(sums[i], channel);
+/* Outputs 2 * the sums. */
+static void back2(const uint32_t m[4], uint32_t y[2]) {
+    y[0] = 2 * m[0] + m[1] + m[2];
+    y[1] = m[1] - m[2] - 2 * m[3];
+}
+
+void winograd2_sums(const uint32_t *m, int32_t *sums, const struct winograd_channel *channel) {
+    uint32_t half[4][2];
+    for (int32_t i = 0; i < 4; i++) {
+        uint32_t row[4];
+        for (int32_t j = 0; j < 4; j++) row[j] = m[4 * i + j];
+        if (i == 0) row[1] += (uint32_t)channel->bias; /* row 1 of the transform */
+        back2(row, half[order2[i]]);
     }
+    for (int32_t x = 0; x < 2; x++) {
+        uint32_t column[4], y[2];
+        for (int32_t i = 0; i < 4; i++) column[i] = half[i][x];
+        back2(column, y);
+        for (int32_t i = 0; i < 2; i++) sums[2 * i + x] = (int32_t)y[i] >> 2;
+    }
+}
+
+static void output(const uint32_t *m, int8_t *out, int32_t tiles, const struct winograd_channel *channel,
+                   int32_t channels, int32_t n, winograd_sums_fn *exact_sums) {
+    const int32_t positions = (n + 2) * (n + 2);
+    for (int32_t c = 0; c < channels; c++, channel++) {
+        for (int32_t t = 0; t < tiles; t++) {
+            int32_t sums[16];
+            exact_sums(m + (t * WINOGRAD_BLOCK_C + c) * positions, sums, channel);
+            for (int32_t i = 0; i < n * n; i++)
+                out[c + i / n * channel->row_bytes + (t * n + i % n) * channel->pixel_bytes] =
+                    requantised(sums[i], channel);
+        }
+    }
+}
+
+void winograd4_output(const uint32_t *m, int8_t *out, int32_t tiles, const struct winograd_channel *channel,
+                      int32_t channels) {
+    output(m, out, tiles, channel, channels, 4, winograd4_sums);
+}
+
+void winograd2_output(const uint32_t *m, int8_t *out, int32_t tiles, const struct winograd_channel *channel,
+                      int32_t channels) {
+    output(m, out, tiles, channel, channels, 2, winograd2_sums);
 }
 
 #endif
