@@ -162,7 +162,7 @@ def _window(
 def conv2d_graphs(draw: st.DrawFn, unsigned: bool | None = None) -> g.Graph:
     """CONV_2D of any kernel up to 5x5, stride, padding and dilation, per tensor or per channel."""
     unsigned = draw(st.booleans()) if unsigned is None else unsigned
-    size, kernel, stride, dilation, padding, out = draw(_window(dilated=True, free=True))
+    size, kernel, stride, dilation, padding, out = draw(_window(dilated=True, free=True, common=(1, 3, 3, 3)))
     ic, oc = draw(channels), draw(channels)
     per_channel = not unsigned and draw(st.booleans())
     products = kernel[0] * kernel[1] * ic
