@@ -169,9 +169,9 @@ def _run_step_by_step(client: Client, compiled: Compiled, compare: _Comparison) 
     for i, step in enumerate(net.steps):
         total += client.run(first_step=i, steps=1).total
         if last_writer[step.output] == i:
-            shape = compiled.graph.tensors[step.graph_output].shape
+            shape = step.out_shape if step.rows else compiled.graph.tensors[step.graph_output].shape
             layer = f"layer {i} ({step.op_kind}, kernel {step.kernel})"
-            compare(layer, step.graph_output, _read(client, net, step.output, shape))
+            compare(layer, step.graph_output, _read(client, net, step.output, shape), step.rows)
     return total
 
 
@@ -187,10 +187,14 @@ class _Comparison:
     compiled: Compiled
     expected: dict[int, np.ndarray]
 
-    def __call__(self, layer: str, tensor: int, got: np.ndarray) -> None:
-        """`got` is the int8 value of the graph's tensor on the device."""
+    def __call__(
+        self, layer: str, tensor: int, got: np.ndarray, rows: tuple[int, int] | None = None
+    ) -> None:
+        """`got` is the int8 value of the graph's tensor on the device, or of its `rows` (first, end)."""
         slimming = self.compiled.slimming
         wanted = slimming.remaining(tensor, self.expected[tensor])
+        if rows:
+            wanted = wanted[:, slice(*rows)]
         different = got != wanted
         count = int(np.count_nonzero(different))
         if not count:
@@ -198,11 +202,12 @@ class _Comparison:
         self.result.mismatches += count
         if self.result.first_mismatch is None:
             at = tuple(int(i) for i in np.argwhere(different)[0])
+            in_tensor = (at[0], at[1] + rows[0], *at[2:]) if rows else at
             self.result.first_mismatch = Mismatch(
                 self.sample,
                 layer,
                 self.compiled.original.tensors[tensor].name,
-                slimming.whole_index(tensor, at),
+                slimming.whole_index(tensor, in_tensor),
                 int(got[at]),
                 int(wanted[at]),
                 count,

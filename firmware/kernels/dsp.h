@@ -95,6 +95,12 @@ static inline uint32_t pkhtb_asr16(uint32_t x, uint32_t y) {
     return result;
 }
 
+static inline uint32_t ssub16(uint32_t x, uint32_t y) {
+    uint32_t result;
+    __asm__("ssub16 %0, %1, %2" : "=r"(result) : "r"(x), "r"(y));
+    return result;
+}
+
 static inline int32_t qadd(int32_t x, int32_t y) {
     return (int32_t)__QADD(x, y);
 }
@@ -180,6 +186,11 @@ static inline uint32_t pkhbt_lsl16(uint32_t x, uint32_t y) {
 /* High half of x above the high half of y. */
 static inline uint32_t pkhtb_asr16(uint32_t x, uint32_t y) {
     return (x & 0xffff0000u) | y >> 16;
+}
+
+/* Each lane of x minus that of y, modulo 2^16. */
+static inline uint32_t ssub16(uint32_t x, uint32_t y) {
+    return dsp_lanes(dsp_low(x) - dsp_low(y), dsp_high(x) - dsp_high(y));
 }
 
 /* Saturating sum. */

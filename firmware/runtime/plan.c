@@ -35,6 +35,12 @@ static bool is_constant(const struct plan_tensor *tensor) {
     return (tensor->flags & TENSOR_CONSTANT) != 0;
 }
 
+/* The tensor whose memory this one is: itself, or the one that it is a view of. */
+static uint32_t holder(const struct plan *plan, uint32_t tensor) {
+    const uint32_t flags = plan->tensors[tensor].flags;
+    return (flags & TENSOR_VIEW) != 0 ? TENSOR_PARENT(flags) : tensor;
+}
+
 static bool is_input(const struct plan *plan, uint32_t tensor) {
     for (uint32_t i = 0; i < plan->header->input_count; i++)
         if (plan->inputs[i] == tensor) return true;
@@ -90,9 +96,19 @@ static enum status check_tensors(const struct plan *plan, struct plan_error *err
         if (!fits(t->offset, t->bytes, is_constant(t) ? h->total_bytes : h->arena_bytes))
             return INVALID(tensor_offset, i);
     }
+    for (uint32_t i = 0; i < h->tensor_count; i++) {
+        const struct plan_tensor *t = &plan->tensors[i];
+        if ((t->flags & TENSOR_VIEW) == 0) continue;
+        const uint32_t parent = TENSOR_PARENT(t->flags);
+        if (parent >= h->tensor_count || (plan->tensors[parent].flags & (TENSOR_VIEW | TENSOR_CONSTANT)) != 0)
+            return INVALID(tensor_view, i);
+        const struct range inner = arena_range(plan, i), outer = arena_range(plan, parent);
+        if (is_constant(t) || inner.begin < outer.begin || inner.end > outer.end) return INVALID(tensor_view, i);
+    }
     const uint32_t io_count = (uint32_t)h->input_count + h->output_count;
     for (uint32_t i = 0; i < io_count; i++) {
-        if (plan->inputs[i] >= h->tensor_count) return INVALID(io_table, i);
+        if (plan->inputs[i] >= h->tensor_count || holder(plan, plan->inputs[i]) != plan->inputs[i])
+            return INVALID(io_table, i);
         if (i >= h->input_count) continue;
         if (is_constant(&plan->tensors[plan->inputs[i]])) return INVALID(io_table, i);
         for (uint32_t j = 0; j < i; j++)
@@ -113,7 +129,7 @@ static enum status check_step(const struct plan *plan, uint32_t index, struct pl
     if (s->input0 >= h->tensor_count || s->output >= h->tensor_count) return INVALID(step_tensor, index);
     if (binary ? s->input1 >= h->tensor_count : s->input1 != PLAN_NO_TENSOR)
         return INVALID(step_tensor, index);
-    if (is_constant(&plan->tensors[s->output]) || is_input(plan, s->output))
+    if (is_constant(&plan->tensors[s->output]) || is_input(plan, holder(plan, s->output)))
         return INVALID(step_tensor, index);
 
     if (!fits(s->params_offset, op_params_bytes(kernel->op), h->total_bytes))
@@ -205,11 +221,13 @@ void plan_run_step(const struct plan *plan, uint32_t step) {
 bool plan_tensor_alive(const struct plan *plan, uint32_t tensor, uint32_t steps_done) {
     if (is_constant(&plan->tensors[tensor])) return true;
     const struct range range = arena_range(plan, tensor);
-    bool written = is_input(plan, tensor);
+    const uint32_t whole = holder(plan, tensor);
+    bool written = is_input(plan, whole);
     for (uint32_t i = 0; i < plan->header->step_count; i++) {
         const struct plan_step *s = &plan->steps[i];
-        if (s->output == tensor) {
-            if (i >= steps_done) return false; /* not complete: a concatenation is written in several steps */
+        /* a tensor is written by steps that write it or a view of it, a view by those that write it or its tensor */
+        if (s->output == tensor || s->output == whole || holder(plan, s->output) == tensor) {
+            if (i >= steps_done) return false; /* not complete: more steps than one may write a tensor */
             written = true;
         } else if (written && i < steps_done) {
             /* an overwritten tensor stays dead: its remaining writers would not bring the other parts back */

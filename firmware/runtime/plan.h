@@ -49,7 +49,10 @@ struct plan_header {
     uint32_t reserved[4];
 };
 
-enum tensor_flag { TENSOR_CONSTANT = 1 }; /* offset is into the plan, not the arena */
+/* CONSTANT: offset is into the plan, not the arena. VIEW: some of the bytes of the tensor whose index is in the upper 16 bits of
+ * the flags; writing the view writes a part of that tensor. */
+enum tensor_flag { TENSOR_CONSTANT = 1, TENSOR_VIEW = 2 };
+#define TENSOR_PARENT(flags) ((flags) >> 16)
 
 struct plan_tensor {
     uint32_t offset; /* of int8 elements in the arena, or in the plan if TENSOR_CONSTANT */

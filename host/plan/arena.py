@@ -15,6 +15,9 @@ def plan_memory(net: Network) -> None:
     placement = memory.place(demand.buffers, demand.ahead)
     for tensor, buffer in demand.buffer_of.items():
         net.tensors[tensor].offset = placement.offsets[buffer]
+    for tensor in net.tensors:
+        if tensor.view:
+            tensor.offset = net.tensors[tensor.view[0]].offset + tensor.view[1]
     for step, buffer in demand.scratch_of.items():
         net.steps[step].scratch_offset = placement.offsets[buffer]
     net.arena_bytes, net.arena_bound_bytes = placement.arena_bytes, placement.bound_bytes
@@ -60,12 +63,12 @@ def _shared(net: Network) -> tuple[dict[int, int], dict[int, tuple[int, int]]]:
 
     A step in place (overlap EXACT) gives its output the place of an input that dies there.
     """
-    activations = [i for i, t in enumerate(net.tensors) if t.data is None]
+    activations = net.activations
     spans = {i: net.lifetime(i) for i in activations}
     dies = {i: last for i, (_, last) in spans.items()}
     share = {i: i for i in activations}
     for index, step in enumerate(net.steps):
-        if defs.kernels()[step.kernel].overlap != "EXACT":
+        if defs.kernels()[step.kernel].overlap != "EXACT" or step.output not in share:
             continue
         for source in step.inputs:
             fits = source in share and net.tensors[source].bytes == net.tensors[step.output].bytes
@@ -80,7 +83,7 @@ def _shared(net: Network) -> tuple[dict[int, int], dict[int, tuple[int, int]]]:
 
 def _may_overlap(index: int, step: Step, share: dict[int, int], spans: dict[int, tuple[int, int]]) -> bool:
     """Whether the step's output buffer begins its life over its input buffer, which ends its own there."""
-    if defs.kernels()[step.kernel].overlap != "AHEAD" or step.inputs[0] not in share:
+    if defs.kernels()[step.kernel].overlap != "AHEAD" or not {step.inputs[0], step.output} <= share.keys():
         return False
     source, target = share[step.inputs[0]], share[step.output]
     return source != target and spans[source][1] == index and spans[target][0] == index

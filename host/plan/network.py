@@ -18,13 +18,15 @@ class NetTensor:
     """A tensor with memory of its own; graph tensors that are reshapes of each other share one.
 
     `shape` has four dimensions, leading ones added. `data` is set for constants, which live in the plan.
-    `graph_tensor` is the first graph tensor stored here.
+    `graph_tensor` is the first graph tensor stored here. A `view` (tensor, offset in bytes) has no memory of its own: it is
+    some rows of that tensor.
     """
 
     name: str
     shape: tuple[int, int, int, int]
     graph_tensor: int
     data: np.ndarray | None = None
+    view: tuple[int, int] | None = None
     offset: int = 0  # in the arena; set by the planner
 
     @property
@@ -38,7 +40,8 @@ class Step:
     """One kernel call. `inputs` and `output` index NetTensors.
 
     `weights` and `channels` are in the oracle's terms (see host.plan.pack, which turns them into a kernel's layout).
-    `op_index` and `op_kind` name the operator of the file; `graph_output` its output tensor in the graph.
+    `op_index` and `op_kind` name the operator of the file; `graph_output` its output tensor in the graph, of
+    which it computes only `rows` (first, end) if they are set.
     """
 
     op: str
@@ -57,6 +60,7 @@ class Step:
     kernel: str = ""
     scratch_bytes: int = 0
     scratch_offset: int = 0
+    rows: tuple[int, int] | None = None
 
     @property
     def parameter_bytes(self) -> int:
@@ -93,9 +97,19 @@ class Network:
         """Weights and channel records, before packing."""
         return sum(s.parameter_bytes for s in self.steps)
 
+    @property
+    def activations(self) -> list[int]:
+        """Tensors that have memory of their own in the arena."""
+        return [i for i, t in enumerate(self.tensors) if t.data is None and t.view is None]
+
+    def holder(self, tensor: int) -> int:
+        """The tensor whose memory this one is: itself, or the one that it is a view of."""
+        view = self.tensors[tensor].view
+        return view[0] if view else tensor
+
     def lifetime(self, tensor: int) -> tuple[int, int]:
         """First and last step in which the tensor must be intact: -1 before the first, len(steps) after the last."""
-        uses = [i for i, s in enumerate(self.steps) if s.output == tensor or tensor in s.inputs]
+        uses = [i for i, s in enumerate(self.steps) if tensor in map(self.holder, (s.output, *s.inputs))]
         first = -1 if tensor in self.inputs else min(uses)
         last = len(self.steps) if tensor in self.outputs else max(uses, default=-1)
         return first, last

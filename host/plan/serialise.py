@@ -15,7 +15,7 @@ HEADER = struct.Struct("<IHHIIIHHIIHHI8s4I")
 TENSOR = struct.Struct("<II4II")
 STEP = struct.Struct("<4H7I")
 NO_TENSOR = 0xFFFF
-CONSTANT = 1
+CONSTANT, VIEW = 1, 2
 CRC_BEGIN = 16
 
 
@@ -51,9 +51,12 @@ def serialise(net: Network) -> bytes:
 
     tensors = b""
     for tensor in net.tensors:
-        constant = tensor.data is not None
-        offset = blob.add(tensor.data.tobytes()) if constant else tensor.offset
-        tensors += TENSOR.pack(offset, tensor.bytes, *tensor.shape, CONSTANT if constant else 0)
+        offset, flags = tensor.offset, 0
+        if tensor.data is not None:
+            offset, flags = blob.add(tensor.data.tobytes()), CONSTANT
+        elif tensor.view:
+            flags = VIEW | tensor.view[0] << 16
+        tensors += TENSOR.pack(offset, tensor.bytes, *tensor.shape, flags)
 
     steps = b""
     for step in net.steps:

@@ -64,7 +64,7 @@ def describe(compiled: Compiled) -> dict[str, Any]:
                 "last": net.lifetime(i)[1],
             }
             for i, t in enumerate(net.tensors)
-            if t.data is None
+            if t.data is None and t.view is None
         ],
     }
 

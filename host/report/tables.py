@@ -197,7 +197,7 @@ def print_timeline(console: Console, net: Network) -> None:
     """The memory plan: steps from left to right, addresses from bottom to top, a letter for each tensor."""
     if not net.arena_bytes:
         return
-    activations = [i for i, t in enumerate(net.tensors) if t.data is None]
+    activations = net.activations
     spans = {i: net.lifetime(i) for i in activations}
     columns = range(len(net.steps))
     wide = 2 if 2 * len(net.steps) + 12 <= console.width else 1

@@ -1,5 +1,7 @@
 #include "depthwise_planes.h"
 
+#include <stddef.h>
+
 #include "../dsp.h"
 
 int32_t planes_wide_row_words(int32_t kernel_w, int32_t stride_w) {
@@ -12,135 +14,126 @@ bool planes_supports(const struct depthwise_params *p) {
            (int64_t)(p->out_h - 1) * p->stride_h - p->pad_top < p->in_h;
 }
 
-/* Each half minus that of y, modulo 2^16. */
-static uint32_t subtract_halves(uint32_t x, uint32_t y) {
-    return ((x | 0x80008000u) - (y & 0x7fff7fffu)) ^ ((x ^ ~y) & 0x80008000u);
-}
-
 void planes_words(const struct planes_words *words) {
+    if (words->channels == 4) {
+        planes_words4(words);
+        return;
+    }
     const int8_t *a = words->a, *b = words->b;
     uint32_t *to = words->to;
     const int32_t depth = words->depth;
-    const uint32_t zero = words->zero;
     for (int32_t left = words->count; left > 0; left--) {
-        const bool whole = words->channels >= 4;
-        const uint32_t x = whole ? load_word(a) : load_bytes(a, words->channels);
-        const uint32_t y = whole ? load_word(b) : load_bytes(b, words->channels);
-        const uint32_t low = pkhbt_lsl16(x, y), high = pkhtb_asr16(y, x);
-        to[0] = subtract_halves(sxtb16(low), zero);
-        to[depth] = subtract_halves(sxtb16_ror8(low), zero);
-        to[2 * depth] = subtract_halves(sxtb16(high), zero);
-        to[3 * depth] = subtract_halves(sxtb16_ror8(high), zero);
+        const uint32_t x = load_bytes(a, words->channels), y = load_bytes(b, words->channels);
+        const uint32_t low = pkhbt_lsl16(x, y);
+        to[0] = ssub16(sxtb16(low), words->zero);
+        to[depth] = ssub16(sxtb16_ror8(low), words->zero);
+        to[2 * depth] = ssub16(sxtb16(pkhtb_asr16(y, x)), words->zero);
         a += words->a_step;
         b += words->b_step;
         to += 4 * depth;
     }
 }
 
+int32_t planes_word_rows(const struct depthwise_params *p, int32_t c) {
+    if (p->in_c - c >= 4) return p->in_h;
+    return p->in_w * p->in_c >= 3 ? p->in_h - 1 : 0;
+}
+
 struct planes_rows planes_rows(const struct kernel_args *args, int32_t pairs, int32_t depth,
-                               int32_t subtract) {
+                               planes_gather_kernel *kernel, int32_t subtract) {
     const struct depthwise_params *p = args->params;
-    const int32_t first = (p->pad_left + 1) / 2;
-    const int32_t end = (p->in_w + p->pad_left) / 2 < pairs ? (p->in_w + p->pad_left) / 2 : pairs;
-    return (struct planes_rows){.args = args,
-                                .pairs = pairs,
-                                .first = first,
-                                .inside = end > first ? end - first : 0,
-                                .depth = depth,
-                                .subtract = subtract,
-                                .zero = (uint32_t)(uint8_t)p->input_zero * 0x01010101u};
+    const int32_t first = (p->pad_left + 1) / 2, columns = p->in_w + p->pad_left;
+    const int32_t end = columns / 2 < pairs ? columns / 2 : pairs;
+    const int32_t inside = end > first ? end - first : 0;
+    const int32_t row_bytes = p->in_w * p->in_c;
+    const uint32_t zero = (uint32_t)(uint16_t)subtract * 0x10001u;
+    return (struct planes_rows){
+        .args = args,
+        .pairs = pairs,
+        .first = first,
+        .right = columns % 2 == 1 && columns / 2 < pairs ? columns / 2 : -1,
+        .zero = (uint32_t)(uint8_t)p->input_zero * 0x01010101u,
+        .gather = {.b = p->in_c,
+                   .c = row_bytes,
+                   .d = row_bytes + p->in_c,
+                   .step = 2 * p->in_c,
+                   .count = inside,
+                   .zero = zero},
+        .kernel = kernel,
+        .words =
+            {.a_step = 2 * p->in_c, .b_step = 2 * p->in_c, .count = inside, .zero = zero, .depth = depth},
+    };
 }
 
 void planes_rows_borders(const struct planes_rows *rows) {
     const struct depthwise_params *p = rows->args->params;
-    const uint32_t zero = (uint32_t)(uint16_t)(p->input_zero - rows->subtract) * 0x10001u;
+    const int32_t depth = rows->words.depth;
+    const uint32_t zero = ssub16((uint32_t)(uint16_t)p->input_zero * 0x10001u, rows->words.zero);
     uint32_t *to = rows->args->scratch;
-    for (int32_t i = 0; i < rows->pairs; i++, to += 4 * rows->depth)
+    for (int32_t i = 0; i < rows->pairs; i++, to += 4 * depth)
         if (2 * i + 1 < p->pad_left || 2 * i >= p->pad_left + p->in_w)
-            for (int32_t j = 0; j < 4 * rows->depth; j++) to[j] = zero;
+            for (int32_t j = 0; j < 4 * depth; j++) to[j] = zero;
 }
 
-/* One row; pairs of which only a half is inside the image are among it. */
-static void gather_row(const struct planes_rows *rows, int32_t y, int32_t at) {
+/* Words of one row that are not wholly inside the image: all of a row outside, else up to two. */
+static void gather_border(const struct planes_rows *rows, const int8_t *row, uint32_t *to) {
     const struct depthwise_params *p = rows->args->params;
-    uint32_t *to = (uint32_t *)rows->args->scratch + at;
     const int8_t *zero = (const int8_t *)&rows->zero;
-    const int8_t *row = rows->args->in0 + y * p->in_w * p->in_c + rows->c;
-    const int32_t right = (p->in_w + p->pad_left - 1) / 2;
-    const bool odd_right = (p->in_w + p->pad_left) % 2 == 1 && right < rows->pairs;
     struct planes_words words = {.a = zero,
                                  .b = zero,
                                  .to = to,
                                  .count = rows->pairs,
-                                 .channels = rows->channels,
-                                 .depth = rows->depth,
-                                 .zero = (uint32_t)(uint16_t)rows->subtract * 0x10001u};
-    if (y < 0 || y >= p->in_h) {
+                                 .zero = rows->words.zero,
+                                 .depth = rows->words.depth,
+                                 .channels = rows->channels};
+    if (!row) {
         planes_words(&words);
         return;
     }
     words.count = 1;
     if (p->pad_left % 2 == 1) {
-        words.to = to + (rows->first - 1) * 4 * rows->depth;
+        words.to = to + (rows->first - 1) * 4 * words.depth;
         words.b = row;
         planes_words(&words);
     }
-    if (odd_right) {
-        words.to = to + right * 4 * rows->depth;
+    if (rows->right >= 0) {
+        words.to = to + rows->right * 4 * words.depth;
         words.a = row + (p->in_w - 1) * p->in_c;
         words.b = zero;
         planes_words(&words);
     }
 }
 
-/* Pairs inside the image, of one row. */
-static void gather_inside(const struct planes_rows *rows, int32_t y, int32_t at) {
-    const struct depthwise_params *p = rows->args->params;
-    const int8_t *from = rows->args->in0 + (y * p->in_w + 2 * rows->first - p->pad_left) * p->in_c + rows->c;
-    const struct planes_words words = {.a = from,
-                                       .b = from + p->in_c,
-                                       .a_step = 2 * p->in_c,
-                                       .b_step = 2 * p->in_c,
-                                       .to = (uint32_t *)rows->args->scratch + rows->first * 4 * rows->depth +
-                                             at,
-                                       .count = rows->inside,
-                                       .channels = rows->channels,
-                                       .depth = rows->depth,
-                                       .zero = (uint32_t)(uint16_t)rows->subtract * 0x10001u};
-    planes_words(&words);
-}
-
-/* The same of rows y and y + 1, four channels. */
-static void gather_inside2(const struct planes_rows *rows, int32_t y, int32_t at) {
+void planes_rows_gather(struct planes_rows *rows, int32_t y, int32_t at, int32_t count) {
     const struct depthwise_params *p = rows->args->params;
     const int32_t row_bytes = p->in_w * p->in_c;
-    const struct planes_gather gather = {
-        .from = rows->args->in0 + y * row_bytes + (2 * rows->first - p->pad_left) * p->in_c + rows->c,
-        .to = (uint32_t *)rows->args->scratch + rows->first * 4 * rows->depth + at,
-        .b = p->in_c,
-        .c = row_bytes,
-        .d = row_bytes + p->in_c,
-        .step = 2 * p->in_c,
-        .count = rows->inside,
-        .zero = (uint32_t)(uint16_t)rows->subtract * 0x10001u};
-    if (rows->depth == PLANES_DEPTH)
-        planes_gather(&gather);
-    else
-        planes_gather_wide(&gather);
-}
-
-void planes_rows_gather(const struct planes_rows *rows, int32_t y, int32_t at, int32_t count) {
-    const struct depthwise_params *p = rows->args->params;
-    for (int32_t end = y + count; y < end; y++, at++) {
-        gather_row(rows, y, at);
-        if (y < 0 || y >= p->in_h || rows->inside == 0) continue;
-        if (y + 1 < end && y + 1 < p->in_h && rows->channels == 4) {
-            gather_inside2(rows, y, at);
+    const int32_t indent = (2 * rows->first - p->pad_left) * p->in_c;
+    const int32_t last = planes_word_rows(p, rows->c);
+    const bool border = p->pad_left % 2 == 1 || rows->right >= 0;
+    const int8_t *row = rows->args->in0 + y * row_bytes + rows->c;
+    uint32_t *to = (uint32_t *)rows->args->scratch + at;
+    for (int32_t end = y + count; y < end; y++, to++, row += row_bytes) {
+        if (y < 0 || y >= p->in_h) {
+            gather_border(rows, NULL, to);
+            continue;
+        }
+        if (border) gather_border(rows, row, to);
+        if (rows->gather.count == 0) continue;
+        uint32_t *inside = to + rows->first * 4 * rows->words.depth;
+        if (y + 1 < end && y + 1 < last) {
+            rows->gather.from = row + indent;
+            rows->gather.to = inside;
+            rows->kernel(&rows->gather);
             y++;
-            at++;
-            gather_row(rows, y, at);
+            to++;
+            row += row_bytes;
+            if (border) gather_border(rows, row, to);
         } else {
-            gather_inside(rows, y, at);
+            rows->words.a = row + indent;
+            rows->words.b = row + indent + p->in_c;
+            rows->words.to = inside;
+            rows->words.channels = y < last ? 4 : rows->channels;
+            planes_words(&rows->words);
         }
     }
 }

@@ -4,11 +4,11 @@
  * Scratch holds, of four channels at a time, words of two int16 pixels: [column][channel][depth]. The depth is a constant,
  * so that every address in an inner loop is an immediate offset, whatever the image's size.
  *
- *     narrow, stride 1   a word is two pixels of a column, one below the other: rows 2d, 2d + 1 of the strip; depth 5
+ *     narrow, stride 1   a word is two pixels of a column, one below the other: rows 2d, 2d + 1 of the strip; depth 8
  *     narrow, stride 2   a word is two pixels of a row: columns 2i, 2i + 1; column i, depth 5 rows
  *     wide               likewise, depth 12 rows; pixels minus input_zero
  *
- * A strip is as much of the image as the depth holds. What two strips share is moved from its end to its beginning.
+ * A strip is as much of the image as the depth holds.
  *
  * Weights blob: one word, the form of requantisation, then a record a channel: bias, two constants, and pairs of weights:
  *
@@ -30,14 +30,17 @@
 #ifndef TINYCONV_DEPTHWISE_PLANES_H
 #define TINYCONV_DEPTHWISE_PLANES_H
 
-#define PLANES_DEPTH      5
-#define PLANES_WIDE_DEPTH 12
+#define PLANES_DEPTH         8
+#define PLANES_STRIDE2_DEPTH 5
+#define PLANES_WIDE_DEPTH    12
 /* Bytes from channel to channel and from column to column. */
-#define PLANES_CHANNEL      (4 * PLANES_DEPTH)
-#define PLANES_COLUMN       (4 * PLANES_CHANNEL)
-#define PLANES_WIDE_CHANNEL (4 * PLANES_WIDE_DEPTH)
-#define PLANES_WIDE_COLUMN  (4 * PLANES_WIDE_CHANNEL)
-#define PLANES_LINEAR_SHIFT 10
+#define PLANES_CHANNEL         (4 * PLANES_DEPTH)
+#define PLANES_COLUMN          (4 * PLANES_CHANNEL)
+#define PLANES_STRIDE2_CHANNEL (4 * PLANES_STRIDE2_DEPTH)
+#define PLANES_STRIDE2_COLUMN  (4 * PLANES_STRIDE2_CHANNEL)
+#define PLANES_WIDE_CHANNEL    (4 * PLANES_WIDE_DEPTH)
+#define PLANES_WIDE_COLUMN     (4 * PLANES_WIDE_CHANNEL)
+#define PLANES_LINEAR_SHIFT    10
 
 #ifndef __ASSEMBLER__
 
@@ -58,20 +61,34 @@ struct planes_gather {
     int32_t count;
     uint32_t zero; /* wide: input_zero in both halves, subtracted */
 };
-void planes_gather(const struct planes_gather *gather);
-void planes_gather_wide(const struct planes_gather *gather);
+typedef void planes_gather_kernel(const struct planes_gather *gather);
+planes_gather_kernel planes_gather, planes_gather_stride2, planes_gather_wide;
+
+/* Two pixels, at a and b, become a word of each of four channels at depth 0 of `to`; count times, with steps of their own: a step
+ * of 0 repeats. Reads 4 bytes a pixel, or `channels` if those are fewer; what the other channels get is of no use. count >= 1. */
+struct planes_words {
+    const int8_t *a, *b;
+    uint32_t *to;
+    int32_t a_step, b_step;
+    int32_t count;
+    uint32_t zero;    /* in both halves, subtracted */
+    int32_t depth;    /* of the layout */
+    int32_t channels; /* read by planes_words() only */
+};
+void planes_words(const struct planes_words *words);
+void planes_words4(const struct planes_words *words);
 
 /* Where a micro-kernel puts its pixels, all in the order of the assembler's LDM. */
 struct planes_block {
-    int32_t columns;  /* >= 1, of the output */
+    int32_t columns;  /* of the output; >= 2, stride 2: >= 1 */
     int32_t rows;     /* >= 1; stride 2: not read, two rows are written, the second first */
     int32_t out_step; /* bytes from pixel to pixel */
     int32_t row_step; /* bytes from row to row: columns * out_step, or 0 for a second row that is none */
     int32_t zero;     /* output_zero; for DOUBLE */
-    int32_t channels; /* stride 2: 1 .. 4 */
+    int32_t channels; /* 1 .. 4 */
 };
 
-/* 3x3, stride 1, one channel: rows of outputs, row r from words r / 2, r / 2 + 1 of columns + 2 columns. */
+/* 3x3, stride 1, up to four channels: rows of outputs, row r from words r / 2, r / 2 + 1 of columns + 2 columns. */
 typedef void planes_3x3_kernel(const uint32_t *plane, int8_t *out, const uint32_t *record,
                                const struct planes_block *block);
 planes_3x3_kernel planes_3x3_linear, planes_3x3_double;
@@ -125,41 +142,34 @@ int32_t planes_wide_row_words(int32_t kernel_w, int32_t stride_w);
  * the same number was read, and other channels are not touched. */
 bool planes_supports(const struct depthwise_params *p);
 
-/* Words (a, b) of up to four channels to depth 0 of `to`, count times; the slow way, for borders. A step of 0 repeats. */
-struct planes_words {
-    const int8_t *a, *b;
-    int32_t a_step, b_step;
-    uint32_t *to;
-    int32_t count;
-    int32_t channels;
-    int32_t depth;
-    uint32_t zero; /* subtracted from both halves */
-};
-void planes_words(const struct planes_words *words);
-
 /* Rows of words of two pixels: pair i is columns 2i - pad_left and 2i + 1 - pad_left of the channels c .. */
 struct planes_rows {
     const struct kernel_args *args;
     int32_t c;
-    int32_t channels; /* 1 .. 4 */
-    int32_t pairs;    /* in scratch */
-    int32_t first;    /* pair that is wholly inside the image, and those after it */
-    int32_t inside;
-    int32_t depth;
-    int32_t subtract; /* from every pixel */
-    uint32_t zero;    /* four times input_zero */
+    int32_t channels;             /* 1 .. 4 */
+    int32_t pairs;                /* in scratch */
+    int32_t first;                /* pair that is wholly inside the image, like `inside` from there on */
+    int32_t right;                /* pair whose first half is the image's last column, -1 if there is none */
+    uint32_t zero;                /* four times input_zero */
+    struct planes_gather gather;  /* of two rows; from and to change */
+    planes_gather_kernel *kernel; /* for it */
+    struct planes_words words;    /* of one row; a, b and to change */
 };
 struct planes_rows planes_rows(const struct kernel_args *args, int32_t pairs, int32_t depth,
-                               int32_t subtract);
+                               planes_gather_kernel *kernel, int32_t subtract);
 
 /* Pairs wholly outside the image; nothing else is ever written there. */
 void planes_rows_borders(const struct planes_rows *rows);
 
 /* Image rows y .. y + count - 1 to depths at, at + 1 ..; rows outside the image are input_zero. */
-void planes_rows_gather(const struct planes_rows *rows, int32_t y, int32_t at, int32_t count);
+void planes_rows_gather(struct planes_rows *rows, int32_t y, int32_t at, int32_t count);
 
 /* Moves `keep` words from depth `from` of every channel of count columns to depth 0. */
 void planes_move(uint32_t *scratch, int32_t columns, int32_t depth, int32_t from, int32_t keep);
+
+/* Rows, from the first, whose pixels may be read as whole words at channel c: of the last channels, a word reaches up to three
+ * bytes into the next row, which the last row has not. */
+int32_t planes_word_rows(const struct depthwise_params *p, int32_t c);
 
 /* clamp_min and clamp_max, where they are not int8's own. */
 void planes_clamp(const struct kernel_args *args);

@@ -1,4 +1,4 @@
-/* planes_3x3_linear, planes_3x3_double (depthwise_planes.h): 3x3, stride 1, one channel, rows of outputs in pairs.
+/* planes_3x3_linear, planes_3x3_double (depthwise_planes.h): 3x3, stride 1, up to four channels, rows of outputs in pairs.
  *
  * A block is 2x2 outputs: 4 LDRD bring words u, v (rows 2q, 2q + 1 and 2q + 2, 2q + 3) of 4 columns, 24 multiplications use
  * them, 6 an output. All registers are in use, so bias, constants and the loop's bounds live in FPU registers.
@@ -6,7 +6,9 @@
  *
  *     r0 plane   r1 out   r2-r7 weights A0 B0 A1 B1 A2 B2   r8-r11 sums of outputs 00 01 10 11   r12 lr data, then constants
  *     s0 bias   s1 s2 constants   s3 output_zero   s4 s5 out_step, row_step   s6 end of the row of blocks
- *     s7 rows left   s8 bytes of the blocks in a row   s9 1 if the number of columns is odd
+ *     s7 bytes of the blocks in a row - 4   s8 out after the last pair of rows   s9 1 if the number of columns is odd
+ *     s10 channels left   s11 bytes of the blocks in a row   s12 bytes of output in pairs of rows   s13 1 if the rows are odd
+ *     s14 s15 plane and out of the channel   sp: its record
  */
 #include "depthwise_planes.h"
 
@@ -123,22 +125,18 @@
   .endif
 .endm
 
-/* All blocks of one or two rows; branches to \done. */
-.macro ROW form, rows, done
-    vmov    r12, s8
-    adds    r12, r0
-    vmov    s6, r12
-    cmp     r0, r12
-    beq     3f
+/* The blocks of one or two rows. Ends with row_step in lr. */
+.macro ROW form, rows
     .balign 4
 2:  BLOCK   \form, 2, \rows
     vmov    r12, s6
     cmp     r0, r12
     bne     2b
-3:  vmov    r12, s9
+    vmov    r12, s9
     cmp     r12, #0
-    beq     \done
+    beq     3f
     BLOCK   \form, 1, \rows
+3:
 .endm
 
 .macro STRIP name, form
@@ -147,33 +145,58 @@
     .type \name, %function
     .balign 8
 \name:
-    push    {r4-r11, lr}
-    ldm     r3, {r8-r12}                /* columns, rows, out_step, row_step, zero */
-    vldmia  r2!, {s0-s2}
+    push    {r2, r4-r11, lr}
+    ldm     r3!, {r8-r12}               /* columns, rows, out_step, row_step, zero */
+    ldr     r3, [r3]                    /* channels */
     vmov    s3, r12
     vmov    s4, s5, r10, r11
     and     r10, r8, #1
-    lsrs    r8, #1
-    mov     r11, #2*PLANES_COLUMN
-    mul     r8, r8, r11
-    vmov    s7, s8, r9, r8
-    vmov    s9, r10
+    vmov    s9, s10, r10, r3
+    lsr     r8, #1
+    mov     r10, #2*PLANES_COLUMN
+    mul     r8, r8, r10
+    sub     r10, r8, #4
+    vmov    s7, r10
+    and     r10, r9, #1
+    lsr     r9, #1
+    mul     r11, r9, r11
+    lsl     r11, #1
+    vmov    s11, s12, r8, r11
+    vmov    s13, r10
+1:  ldr     r2, [sp]
+    vmov    s14, s15, r0, r1
+    vldmia  r2!, {s0-s2}
+    vmov    r8, r9, s11, s12
+    add     r8, r0
+    add     r9, r1
+    vmov    s6, r8
+    vmov    s8, r9
+    add     r12, r2, #24
+    str     r12, [sp]
+    cmp     r1, r9
     ldm     r2, {r2-r7}
-    cmp     r9, #1
-    beq     5f
-1:  ROW     \form, 2, 4f
-4:  vmov    r12, lr, s7, s8
-    sub     r0, lr
-    add     r0, #4                      /* the next word: two rows further */
-    vmov    lr, s5
+    beq     6f                          /* a single row */
+4:  ROW     \form, 2
+    vmov    r8, r9, s7, s8
+    sub     r0, r8                      /* the next word: two rows further */
     add     r1, lr
-    subs    r12, #2
-    vmov    s7, r12
-    beq     6f
-    cmp     r12, #1
+    vmov    r12, s6
+    add     r12, #4
+    vmov    s6, r12
+    cmp     r1, r9
+    bne     4b
+    vmov    r12, s13
+    cmp     r12, #0
+    beq     7f
+6:  ROW     \form, 1
+7:  vmov    r12, s10
+    vmov    r0, r1, s14, s15
+    add     r0, #PLANES_CHANNEL
+    add     r1, #1
+    subs    r12, #1
+    vmov    s10, r12
     bne     1b
-5:  ROW     \form, 1, 6f
-6:  pop     {r4-r11, pc}
+    pop     {r2, r4-r11, pc}
     .size \name, . - \name
 .endm
 

@@ -36,7 +36,7 @@
 
 /* Ends sums f0 and f1, begins n0 and n1 with the column after r0. */
 .macro COLUMN form, f0, f1, n0, n1
-    ldrd    r11, r12, [r0, #PLANES_COLUMN]!
+    ldrd    r11, r12, [r0, #PLANES_STRIDE2_COLUMN]!
     smlabb  \f0, r11, r5, \f0
     smlad   \n0, r11, r2, lr
     smlabt  \f0, r12, r5, \f0
@@ -77,7 +77,7 @@
     vmov    s9, r12
     vmov    r12, s11
     bic     r12, #1
-    mov     r11, #PLANES_COLUMN
+    mov     r11, #PLANES_STRIDE2_COLUMN
     mla     r12, r12, r11, r0
     vmov    s6, r12
     ldm     r2, {r2-r6}
@@ -107,7 +107,7 @@
 4:  vmov    r11, s10
     vmov    r0, r1, s7, s8
     vmov    r2, s9
-    add     r0, #PLANES_CHANNEL
+    add     r0, #PLANES_STRIDE2_CHANNEL
     add     r1, #1
     subs    r11, #1
     vmov    s10, r11

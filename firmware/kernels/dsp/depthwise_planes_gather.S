@@ -1,4 +1,4 @@
-/* planes_gather, planes_gather_wide (depthwise_planes.h): pixels of four channels to words of two int16.
+/* planes_gather, _stride2 and _wide, and planes_words4 (depthwise_planes.h): pixels of four channels to words of two int16.
  *
  * 16 pixels an iteration: 4 LDR, 4 PKH, 8 SXTB16, 4 STRD, 3 for addresses and loop: 23 instructions (wide: 8 SSUB16 more).
  * LDR takes any alignment; scratch is aligned to 4, which is all that STRD asks for.
@@ -63,5 +63,41 @@
 .endm
 
     GATHER  planes_gather, PLANES_CHANNEL, PLANES_COLUMN, 0
+    GATHER  planes_gather_stride2, PLANES_STRIDE2_CHANNEL, PLANES_STRIDE2_COLUMN, 0
     GATHER  planes_gather_wide, PLANES_WIDE_CHANNEL, PLANES_WIDE_COLUMN, 1
+
+/* 8 pixels an iteration. r0 a   r1 b   r2 to   r3 r4 steps   r5 count left   r6 zero   r7 bytes of a channel   r8-r11 data */
+    .section .text.planes_words4, "ax", %progbits
+    .global planes_words4
+    .type planes_words4, %function
+    .balign 8
+planes_words4:
+    push    {r4-r11, lr}
+    ldm     r0, {r0-r7}
+    lsl     r7, #2
+    .balign 4
+1:  ldr     r8, [r0]
+    ldr     r9, [r1]
+    add     r0, r3
+    add     r1, r4
+    pkhbt   r10, r8, r9, lsl #16
+    pkhtb   r9, r9, r8, asr #16
+    sxtb16  r8, r10
+    ssub16  r8, r8, r6
+    sxtb16  r10, r10, ror #8
+    ssub16  r10, r10, r6
+    str     r10, [r2, r7]
+    str     r8, [r2]
+    add     r2, r2, r7, lsl #1
+    sxtb16  r8, r9
+    ssub16  r8, r8, r6
+    sxtb16  r10, r9, ror #8
+    ssub16  r10, r10, r6
+    str     r10, [r2, r7]
+    str     r8, [r2]
+    add     r2, r2, r7, lsl #1
+    subs    r5, #1
+    bne     1b
+    pop     {r4-r11, pc}
+    .size planes_words4, . - planes_words4
 #endif

@@ -5,15 +5,21 @@
 
 #if !defined(__ARM_FEATURE_DSP)
 
+static void words_at(const int8_t *a, const int8_t *b, uint32_t *to, int32_t depth, uint32_t zero) {
+    const uint32_t x = load_word(a), y = load_word(b);
+    const uint32_t low = pkhbt_lsl16(x, y), high = pkhtb_asr16(y, x);
+    to[0] = ssub16(sxtb16(low), zero);
+    to[depth] = ssub16(sxtb16_ror8(low), zero);
+    to[2 * depth] = ssub16(sxtb16(high), zero);
+    to[3 * depth] = ssub16(sxtb16_ror8(high), zero);
+}
+
 static void gather(const struct planes_gather *gather, int32_t depth, uint32_t zero) {
-    const int8_t *from = gather->from;
-    uint32_t *to = gather->to;
-    for (int32_t i = 0; i < gather->count; i++, from += gather->step, to += 4 * depth) {
-        const struct planes_words first = {from, from + gather->b, 0, 0, to, 1, 4, depth, zero};
-        const struct planes_words second = {
-            from + gather->c, from + gather->d, 0, 0, to + 1, 1, 4, depth, zero};
-        planes_words(&first);
-        planes_words(&second);
+    for (int32_t i = 0; i < gather->count; i++) {
+        const int8_t *from = gather->from + i * gather->step;
+        uint32_t *to = gather->to + i * 4 * depth;
+        words_at(from, from + gather->b, to, depth, zero);
+        words_at(from + gather->c, from + gather->d, to + 1, depth, zero);
     }
 }
 
@@ -21,8 +27,18 @@ void planes_gather(const struct planes_gather *words) {
     gather(words, PLANES_DEPTH, 0);
 }
 
+void planes_gather_stride2(const struct planes_gather *words) {
+    gather(words, PLANES_STRIDE2_DEPTH, 0);
+}
+
 void planes_gather_wide(const struct planes_gather *words) {
     gather(words, PLANES_WIDE_DEPTH, words->zero);
+}
+
+void planes_words4(const struct planes_words *words) {
+    for (int32_t i = 0; i < words->count; i++)
+        words_at(words->a + i * words->a_step, words->b + i * words->b_step, words->to + i * 4 * words->depth,
+                 words->depth, words->zero);
 }
 
 static int8_t linear(int32_t x, const uint32_t *record) {
@@ -38,24 +54,23 @@ static int8_t requant_form(int32_t x, const uint32_t *record, enum planes_form f
     return form == PLANES_LINEAR ? linear(x, record) : twice(x, record, zero);
 }
 
-static uint32_t word_at(const uint32_t *plane, int32_t column, int32_t depth) {
-    return plane[column * 4 * PLANES_DEPTH + depth];
-}
-
 static void planes_3x3(const uint32_t *plane, int8_t *out, const uint32_t *record,
                        const struct planes_block *block, enum planes_form form) {
-    const uint32_t *w = record + PLANES_RECORD_HEAD;
-    for (int32_t oy = 0; oy < block->rows; oy++) {
-        for (int32_t ox = 0; ox < block->columns; ox++) {
-            int32_t x = (int32_t)record[0];
-            for (int32_t kx = 0; kx < 3; kx++) {
-                const uint32_t above = word_at(plane, ox + kx, oy / 2);
-                const uint32_t below = word_at(plane, ox + kx, oy / 2 + 1);
-                const uint32_t a = w[2 * kx], b = w[2 * kx + 1];
-                x = oy % 2 ? smlad(below, b, smlatb(above, a, x)) : smlabt(below, b, smlad(above, a, x));
+    for (int32_t c = 0; c < block->channels; c++, plane += PLANES_DEPTH, out++) {
+        const uint32_t *w = record + PLANES_RECORD_HEAD;
+        for (int32_t oy = 0; oy < block->rows; oy++) {
+            for (int32_t ox = 0; ox < block->columns; ox++) {
+                int32_t x = (int32_t)record[0];
+                for (int32_t kx = 0; kx < 3; kx++) {
+                    const uint32_t *words = plane + (ox + kx) * 4 * PLANES_DEPTH + oy / 2;
+                    const uint32_t a = w[2 * kx], b = w[2 * kx + 1];
+                    x = oy % 2 ? smlad(words[1], b, smlatb(words[0], a, x))
+                               : smlabt(words[1], b, smlad(words[0], a, x));
+                }
+                out[oy * block->row_step + ox * block->out_step] = requant_form(x, record, form, block->zero);
             }
-            out[oy * block->row_step + ox * block->out_step] = requant_form(x, record, form, block->zero);
         }
+        record += PLANES_RECORD_HEAD + 6;
     }
 }
 
@@ -71,14 +86,15 @@ void planes_3x3_double(const uint32_t *plane, int8_t *out, const uint32_t *recor
 
 static void planes_3x3_stride2(const uint32_t *plane, int8_t *out, const uint32_t *record,
                                const struct planes_block *block, enum planes_form form) {
-    for (int32_t c = 0; c < block->channels; c++, plane += PLANES_DEPTH, out++) {
+    for (int32_t c = 0; c < block->channels; c++, plane += PLANES_STRIDE2_DEPTH, out++) {
         const uint32_t *w = record + PLANES_RECORD_HEAD;
         for (int32_t oy = 1; oy >= 0; oy--) {
             for (int32_t ox = 0; ox < block->columns; ox++) {
                 int32_t x = (int32_t)record[0];
                 for (int32_t ky = 0; ky < 3; ky++) {
-                    const uint32_t next = word_at(plane, ox + 1, 2 * oy + ky), last = w[3 + ky / 2];
-                    x = smlad(word_at(plane, ox, 2 * oy + ky), w[ky], x);
+                    const uint32_t *words = plane + ox * 4 * PLANES_STRIDE2_DEPTH + 2 * oy + ky;
+                    const uint32_t next = words[4 * PLANES_STRIDE2_DEPTH], last = w[3 + ky / 2];
+                    x = smlad(words[0], w[ky], x);
                     x = ky == 1 ? smlabt(next, last, x) : smlabb(next, last, x);
                 }
                 out[oy * block->row_step + ox * block->out_step] = requant_form(x, record, form, block->zero);

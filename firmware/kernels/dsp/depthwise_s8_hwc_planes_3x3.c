@@ -4,7 +4,7 @@
  * that makes the output no wider than the input. Bit-equal to depthwise_s8_hwc_ref; host/plan/pack_depthwise.py refuses layers whose
  * requantisation has none of the two forms. Products are below 2^23, sums modulo 2^32.
  *
- * A strip is 8 rows of outputs: words (row, row + 1) of 10 rows, (out_w + 2) * 80 bytes of scratch. The last word of a column
+ * A strip is 14 rows of outputs: words (row, row + 1) of 16 rows, (out_w + 2) * 128 bytes of scratch. The last word of a column
  * is the next strip's first. An output row is written when 2 rows more have been read, so the output may be the input.
  *
  * Source: own work (prototypes/depthwise of this project); SMLAD pairs along a column serve two output rows.
@@ -20,62 +20,65 @@ static int32_t column_count(const struct depthwise_params *p) {
 
 bool depthwise_s8_hwc_planes_3x3_supports(const void *params) {
     const struct depthwise_params *p = params;
-    return p->kernel_h == 3 && p->kernel_w == 3 && p->stride_h == 1 && p->stride_w == 1 && planes_supports(p);
+    return p->kernel_h == 3 && p->kernel_w == 3 && p->stride_h == 1 && p->stride_w == 1 && p->out_w >= 2 &&
+           planes_supports(p);
 }
 
 uint32_t depthwise_s8_hwc_planes_3x3_scratch_bytes(const void *params) {
     return (uint32_t)column_count(params) * PLANES_COLUMN;
 }
 
-/* Channels c .. of the layer, and the image's columns in scratch. */
+/* Channels c .. of the layer, and what gathers them. */
 struct group {
-    const struct kernel_args *args;
-    int32_t c;
+    const int8_t *image; /* its first pixel */
+    int32_t in_h;
+    int32_t row_bytes;
+    int32_t word_rows; /* planes_word_rows() */
     int32_t channels;
-    uint32_t *to; /* of the image's first column */
-    int32_t columns;
-    uint32_t zero; /* four times input_zero */
+    uint32_t zero;               /* four times input_zero */
+    struct planes_gather gather; /* of four rows; from and to change */
+    uint32_t *to;                /* of the image's first column */
 };
 
 /* Words of rows y and y + 1 at one depth; rows outside the image are input_zero. */
 static void gather_pair(const struct group *group, int32_t y, int32_t depth) {
-    const struct depthwise_params *p = group->args->params;
-    const int8_t *image = group->args->in0 + group->c;
-    const bool above = y >= 0 && y < p->in_h, below = y >= -1 && y + 1 < p->in_h;
-    const int32_t row_bytes = p->in_w * p->in_c;
+    const bool above = y >= 0 && y < group->in_h, below = y >= -1 && y + 1 < group->in_h;
     const int8_t *zero = (const int8_t *)&group->zero;
-    const struct planes_words words = {.a = above ? image + y * row_bytes : zero,
-                                       .b = below ? image + (y + 1) * row_bytes : zero,
-                                       .a_step = above ? p->in_c : 0,
-                                       .b_step = below ? p->in_c : 0,
+    const int8_t *row = group->image + y * group->row_bytes;
+    const struct planes_words words = {.a = above ? row : zero,
+                                       .b = below ? row + group->row_bytes : zero,
                                        .to = group->to + depth,
-                                       .count = group->columns,
-                                       .channels = group->channels,
+                                       .a_step = above ? group->gather.step : 0,
+                                       .b_step = below ? group->gather.step : 0,
+                                       .count = group->gather.count,
+                                       .zero = 0,
                                        .depth = PLANES_DEPTH,
-                                       .zero = 0};
+                                       .channels = y + 1 < group->word_rows ? 4 : group->channels};
     planes_words(&words);
 }
 
-/* Depths 1 .. last; depth 0 begins at row y. */
-static void gather_strip(const struct group *group, int32_t y, int32_t last) {
-    const struct depthwise_params *p = group->args->params;
-    const int32_t row_bytes = p->in_w * p->in_c;
-    for (int32_t depth = 1; depth <= last; depth++) {
-        const int32_t first = y + 2 * depth;
-        if (depth < last && group->channels == 4 && first >= 0 && first + 3 < p->in_h) {
-            const struct planes_gather gather = {.from = group->args->in0 + first * row_bytes + group->c,
-                                                 .to = group->to + depth,
-                                                 .b = row_bytes,
-                                                 .c = 2 * row_bytes,
-                                                 .d = 3 * row_bytes,
-                                                 .step = p->in_c,
-                                                 .count = group->columns,
-                                                 .zero = 0};
-            planes_gather(&gather);
+/* Depths first .. last; depth 0 begins at row y. */
+static void gather_strip(struct group *group, int32_t y, int32_t first, int32_t last) {
+    for (int32_t depth = first; depth <= last; depth++) {
+        const int32_t row = y + 2 * depth;
+        if (depth < last && row >= 0 && row + 3 < group->word_rows) {
+            group->gather.from = group->image + row * group->row_bytes;
+            group->gather.to = group->to + depth;
+            planes_gather(&group->gather);
             depth++;
         } else {
-            gather_pair(group, first, depth);
+            gather_pair(group, row, depth);
         }
+    }
+}
+
+/* The last word of every column to its beginning. */
+static void carry(uint32_t *to, int32_t columns) {
+    for (const uint32_t *end = to + columns * (PLANES_COLUMN / 4); to != end; to += PLANES_COLUMN / 4) {
+        to[0] = to[PLANES_DEPTH - 1];
+        to[PLANES_DEPTH] = to[2 * PLANES_DEPTH - 1];
+        to[2 * PLANES_DEPTH] = to[3 * PLANES_DEPTH - 1];
+        to[3 * PLANES_DEPTH] = to[4 * PLANES_DEPTH - 1];
     }
 }
 
@@ -95,32 +98,35 @@ void depthwise_s8_hwc_planes_3x3(const struct kernel_args *args) {
     planes_3x3_kernel *const kernel = weights[0] == PLANES_LINEAR ? planes_3x3_linear : planes_3x3_double;
     const uint32_t *record = weights + 1;
     uint32_t *scratch = args->scratch;
-    const int32_t row_step = p->out_w * p->out_c;
     const int32_t inside = column_count(p) - p->pad_left;
+    const int32_t row_step = p->out_w * p->out_c, row_bytes = p->in_w * p->in_c;
+    struct planes_block block = {.columns = p->out_w,
+                                 .out_step = p->out_c,
+                                 .row_step = row_step,
+                                 .zero = p->output_zero,
+                                 .channels = 4};
+    struct group group = {.image = args->in0,
+                          .in_h = p->in_h,
+                          .row_bytes = row_bytes,
+                          .channels = 4,
+                          .zero = (uint32_t)(uint8_t)p->input_zero * 0x01010101u,
+                          .gather = {.b = row_bytes,
+                                     .c = 2 * row_bytes,
+                                     .d = 3 * row_bytes,
+                                     .step = p->in_c,
+                                     .count = p->in_w < inside ? p->in_w : inside,
+                                     .zero = 0},
+                          .to = scratch + p->pad_left * (PLANES_COLUMN / 4)};
     fill_borders(p, scratch);
-    for (int32_t c = 0; c < p->out_c; c += 4) {
-        const struct group group = {.args = args,
-                                    .c = c,
-                                    .channels = p->out_c - c < 4 ? p->out_c - c : 4,
-                                    .to = scratch + p->pad_left * (PLANES_COLUMN / 4),
-                                    .columns = p->in_w < inside ? p->in_w : inside,
-                                    .zero = (uint32_t)(uint8_t)p->input_zero * 0x01010101u};
-        gather_pair(&group, -p->pad_top, 0);
+    for (int32_t c = 0; c < p->out_c; c += 4, group.image += 4, record += 4 * RECORD) {
+        if (p->out_c - c < 4) block.channels = group.channels = p->out_c - c;
+        group.word_rows = planes_word_rows(p, c);
         for (int32_t oy = 0; oy < p->out_h; oy += STRIP_ROWS) {
-            const int32_t rows = p->out_h - oy < STRIP_ROWS ? p->out_h - oy : STRIP_ROWS;
-            const struct planes_block block = {.columns = p->out_w,
-                                               .rows = rows,
-                                               .out_step = p->out_c,
-                                               .row_step = row_step,
-                                               .zero = p->output_zero,
-                                               .channels = 1};
-            if (oy > 0) planes_move(scratch, column_count(p), PLANES_DEPTH, PLANES_DEPTH - 1, 1);
-            gather_strip(&group, oy - p->pad_top, (rows + 1) / 2);
-            for (int32_t i = 0; i < group.channels; i++)
-                kernel(scratch + i * PLANES_DEPTH, args->out + oy * row_step + c + i, record + i * RECORD,
-                       &block);
+            block.rows = p->out_h - oy < STRIP_ROWS ? p->out_h - oy : STRIP_ROWS;
+            if (oy > 0) carry(group.to, group.gather.count);
+            gather_strip(&group, oy - p->pad_top, oy > 0, (block.rows + 1) / 2);
+            kernel(scratch, args->out + oy * row_step + c, record, &block);
         }
-        record += 4 * RECORD;
     }
     planes_clamp(args);
 }

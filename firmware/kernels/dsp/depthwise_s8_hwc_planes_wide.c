@@ -57,7 +57,7 @@ static int32_t end_of(struct strip strip) {
 }
 
 /* Forgets the rows above y, and reads as many as there is room for. */
-static void advance(const struct planes_rows *rows, struct strip *strip, int32_t y) {
+static void advance(struct planes_rows *rows, struct strip *strip, int32_t y) {
     const struct depthwise_params *p = rows->args->params;
     if (y > strip->first) {
         const int32_t gone = y < end_of(*strip) ? y - strip->first : strip->count;
@@ -95,7 +95,8 @@ void depthwise_s8_hwc_planes_wide(const struct kernel_args *args) {
         PLANES_RECORD_HEAD + p->kernel_h * planes_wide_row_words(p->kernel_w, p->stride_w);
     const int32_t row_step = p->out_w * p->out_c;
     const uint32_t *scratch = args->scratch;
-    struct planes_rows rows = planes_rows(args, column_count(p), PLANES_WIDE_DEPTH, p->input_zero);
+    struct planes_rows rows =
+        planes_rows(args, column_count(p), PLANES_WIDE_DEPTH, planes_gather_wide, p->input_zero);
     planes_rows_borders(&rows);
     for (rows.c = 0; rows.c < p->out_c; rows.c += 4, record += 4 * record_words) {
         struct strip strip = {0, 0};
