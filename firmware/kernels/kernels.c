@@ -94,6 +94,8 @@ uint32_t kernel_weights_bytes(const struct kernel *kernel, const void *params) {
         return winograd_bytes(params, 36, 5);
     case WEIGHTS_WINOGRAD2:
         return winograd_bytes(params, 16, 0);
+    case WEIGHTS_WINOGRAD2_STRIDE2:
+        return winograd_bytes(params, 25, 0);
     case WEIGHTS_PLANES_3X3:
         return planes_bytes(params, 6);
     case WEIGHTS_PLANES_3X3_STRIDE2:

@@ -58,6 +58,7 @@ _WEIGHTS: dict[str, Callable[[Step], bytes | None]] = {
     "SOFTMAX_TABLE": _as_they_are,
     "WINOGRAD4": pack_winograd.winograd4,
     "WINOGRAD2": pack_winograd.winograd2,
+    "WINOGRAD2_STRIDE2": pack_winograd.winograd2_stride2,
     "PLANES_3X3": pack_depthwise.planes_3x3,
     "PLANES_3X3_STRIDE2": pack_depthwise.planes_3x3_stride2,
     "PLANES_WIDE": pack_depthwise.planes_wide,

@@ -14,6 +14,8 @@ from host.plan.network import Step
 
 G4 = np.array([[3, 0, 0], [-1, -1, -1], [-1, 1, -1], [1, 2, 4], [1, -2, 4], [0, 0, 3]])
 G2 = np.array([[1, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 1]])
+G2_STRIDE2 = np.array([[1, 0, 0], [1, 0, 1], [0, 0, 1], [0, 1, 0]])
+SUMS_STRIDE2 = ((0, 3), (1,), (2, 3))  # rows of G2_STRIDE2 in each of the three sums
 ORDER4 = (1, 2, 3, 4, 0, 5)  # rows of the transform in the order of the kernel's positions
 ORDER2 = (1, 2, 0, 3)
 LANE4 = 0x3800  # added to the low lanes of V for n = 4
@@ -43,6 +45,23 @@ def winograd2(step: Step) -> bytes | None:
     return _transformed(step, G2, ORDER2, LIMIT2)
 
 
+def winograd2_stride2(step: Step) -> bytes | None:
+    """int16 U as the kernel reads it: a run for each of M's 3 x 3 positions. Nothing is scaled, so any sums do."""
+    assert step.weights is not None
+    if step.params["weights_zero"]:
+        return None
+    u = _filled(transform(step.weights, G2_STRIDE2))
+    pairs = u.shape[1] // 2
+    runs = []
+    for rows in SUMS_STRIDE2:
+        for columns in SUMS_STRIDE2:
+            products = u[:, :, list(rows)][:, :, :, list(columns)].reshape(
+                len(u) // BLOCK_C, BLOCK_C, pairs, 2, -1
+            )
+            runs.append(products.transpose(0, 2, 4, 1, 3).reshape(len(u) // BLOCK_C, -1))
+    return np.concatenate(runs, axis=1).astype("<i2").tobytes()
+
+
 def sums_range(step: Step) -> tuple[np.ndarray, np.ndarray]:
     """Lowest and highest sum of each channel over all int8 inputs, bias included, int64 [oc].
 
@@ -67,10 +86,13 @@ def _transformed(step: Step, g: np.ndarray, order: tuple[int, ...], limit: int) 
     lowest, highest = sums_range(step)
     if step.params["weights_zero"] or lowest.min() < -limit or highest.max() >= limit:
         return None
-    u = transform(step.weights, g)
-    oc, ic = u.shape[:2]
-    u = np.pad(u, ((0, -oc % BLOCK_C), (0, -ic % 4), (0, 0), (0, 0)))
-    channels = [4 * group + c for group in range(u.shape[1] // 4) for c in (0, 2, 1, 3)]
-    positions = u[:, channels][:, :, order, :].reshape(len(u), len(channels), -1)  # [oc, ic, position]
-    blocks = positions.reshape(len(u) // BLOCK_C, BLOCK_C, len(channels) // 2, 2, -1)
+    u = _filled(transform(step.weights, g))
+    pairs = u.shape[1] // 2
+    blocks = u[:, :, order, :].reshape(len(u) // BLOCK_C, BLOCK_C, pairs, 2, -1)
     return np.ascontiguousarray(blocks.transpose(0, 4, 2, 1, 3)).astype("<i2").tobytes()
+
+
+def _filled(u: np.ndarray) -> np.ndarray:
+    """[oc, ic, ...] with zeros up to whole blocks and groups, input channels in the order of the kernels' pairs."""
+    u = np.pad(u, ((0, -len(u) % BLOCK_C), (0, -u.shape[1] % 4), (0, 0), (0, 0)))
+    return u[:, [4 * group + c for group in range(u.shape[1] // 4) for c in (0, 2, 1, 3)]]

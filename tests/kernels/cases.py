@@ -19,7 +19,7 @@ from host.plan.network import Step
 ROUND_DOUBLE, ROUND_SINGLE = 0, 1
 INT32_MAX = 2**31 - 1
 # Weights layouts that host.plan.pack makes from OHWI, or of OHWI and BMS together.
-PACKED = ("WINOGRAD4", "WINOGRAD2", "PLANES_3X3", "PLANES_3X3_STRIDE2", "PLANES_WIDE")
+PACKED = ("WINOGRAD4", "WINOGRAD2", "WINOGRAD2_STRIDE2", "PLANES_3X3", "PLANES_3X3_STRIDE2", "PLANES_WIDE")
 
 _int8 = st.one_of(st.integers(-128, 127), st.sampled_from([-128, 0, 127]))
 _channels = st.one_of(st.integers(1, 9), st.sampled_from([4, 8, 12, 16, 17, 20]))

@@ -3,7 +3,7 @@
  *
  * in [in_h][in_w][in_c], out [out_h][out_w][out_c], any padding, channels BMS, weights WINOGRAD2, 3.56 times OHWI:
  *     int16 pairs [out_c / 2 rounded up][16][2 * (in_c / 4 rounded up)][2]
- * Scratch: at most 22.5 KiB where both tensors together are at most 16 KiB, else 13.5 KiB, unless four tiles
+ * Scratch: at most 22.5 KiB where both tensors together are at most 16 KiB, else 15.25 KiB, unless four tiles
  * need more: 0.25 KiB a channel from in_c = 180 (90) on. Bit-equal to conv2d_s8_hwc_ref if the host found
  * every sum within +-2^29 (winograd.h); any other weights blob gives some output. The output may lie over the
  * input, which is read first, block by block. Not supported: other kernels, strides, dilations; weights_zero
@@ -13,8 +13,11 @@
 
 static const struct winograd winograd2 = {
     .n = 2,
+    .stride = 1,
     .positions = WINOGRAD2_SPACE,
-    .pad_row = 0,
+    .products = WINOGRAD2_SPACE,
+    .pair_words = 4 * WINOGRAD2_SPACE,
+    .pad_rows = 1 << 0,
     .pad_factor = 2,
     .pixel_offset = 0,
     .bias_factor = 4,

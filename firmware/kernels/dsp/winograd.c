@@ -10,7 +10,7 @@
 #define GATHERED_BYTES 4 /* of a pixel: one group of channels */
 /* Scratch for V and M, in bytes. Larger blocks read U less often: the larger one where the tensors are
  * small. */
-#define SMALL_BLOCK_BYTES   (13 * 1024 + 512)
+#define SMALL_BLOCK_BYTES   (15 * 1024 + 256)
 #define LARGE_BLOCK_BYTES   (22 * 1024 + 512)
 #define SMALL_TENSORS_BYTES (16 * 1024)
 #define MOST_IN_C           256
@@ -47,7 +47,7 @@ static struct layout layout_of(const struct winograd *w, const struct conv2d_par
     l.channel_pairs = quotient_up(p->in_c, 4) * 2;
     l.rows = quotient_up(p->out_h, w->n);
     l.columns = quotient_up(p->out_w, w->n);
-    l.v_words = l.channel_pairs * w->positions * 4;
+    l.v_words = l.channel_pairs * w->products * 4;
     l.m_words = WINOGRAD_BLOCK_C * w->positions;
     const int32_t tensors = p->in_h * p->in_w * p->in_c + p->out_h * p->out_w * p->out_c;
     const int32_t bytes = tensors <= SMALL_TENSORS_BYTES ? LARGE_BLOCK_BYTES : SMALL_BLOCK_BYTES;
@@ -65,8 +65,13 @@ static struct layout layout_of(const struct winograd *w, const struct conv2d_par
     return l;
 }
 
+/* Rows and columns of input of a tile. */
+static int32_t window_of(const struct winograd *w) {
+    return (w->n - 1) * w->stride + 3;
+}
+
 static int32_t z_words(const struct winograd *w) {
-    return (w->n + 2) * WINOGRAD_Z_COLUMNS;
+    return window_of(w) * WINOGRAD_Z_COLUMNS;
 }
 
 static int32_t tile_quads(const struct layout *l) {
@@ -74,8 +79,7 @@ static int32_t tile_quads(const struct layout *l) {
 }
 
 bool winograd_supports(const struct winograd *w, const struct conv2d_params *p) {
-    (void)w;
-    return p->kernel_h == 3 && p->kernel_w == 3 && p->stride_h == 1 && p->stride_w == 1 &&
+    return p->kernel_h == 3 && p->kernel_w == 3 && p->stride_h == w->stride && p->stride_w == w->stride &&
            p->dilation_h == 1 && p->dilation_w == 1 && p->weights_zero == 0 && p->in_c <= MOST_IN_C;
 }
 
@@ -93,7 +97,7 @@ uint32_t winograd_gap_bytes(const struct winograd *w, const struct conv2d_params
     for (int32_t row = 0; row < l.rows; row += l.block_rows) {
         const int32_t next = row + l.block_rows;
         if (whole_rows && next >= l.rows) break;
-        const int32_t first = w->n * (whole_rows ? next : row) - p->pad_top;
+        const int32_t first = w->n * w->stride * (whole_rows ? next : row) - p->pad_top;
         const int64_t read = (int64_t)smaller(larger(first, 0), p->in_h) * p->in_w * p->in_c;
         const int64_t written = (int64_t)smaller(w->n * next, p->out_h) * p->out_w * p->out_c;
         if (written - read > gap) gap = written - read;
@@ -118,7 +122,7 @@ static void gather(const struct job *job, int32_t iy, int32_t ix, int32_t column
     uint32_t *to = job->gathered;
     const int32_t begin = smaller(larger(-ix, 0), columns);
     const int32_t end = larger(smaller(p->in_w - ix, columns), begin);
-    for (int32_t i = 0; i < job->w->n + 2; i++, to += WINOGRAD_Z_COLUMNS) {
+    for (int32_t i = 0; i < window_of(job->w); i++, to += WINOGRAD_Z_COLUMNS) {
         const bool inside = iy + i >= 0 && iy + i < p->in_h;
         const int32_t from_x = inside ? begin : columns, to_x = inside ? end : columns;
         const int8_t *from = job->args->in0 + (inside ? ((iy + i) * p->in_w + ix + begin) * p->in_c + ic : 0);
@@ -140,8 +144,9 @@ static void pad_z(const struct job *job, int32_t begin, int32_t end) {
     const uint32_t low = zero * (uint32_t)w->pad_factor;
     /* n = 4: one integer of two lanes; n = 2: two lanes. */
     const uint32_t pair = w->pixel_offset ? low * 0x10001u : (low & 0xffffu) * 0x10001u;
-    for (int32_t i = 0; i < w->n + 2; i++)
-        for (int32_t x = begin; x < end; x++) job->z[i * WINOGRAD_Z_COLUMNS + x] = i == w->pad_row ? pair : 0;
+    for (int32_t i = 0; i < window_of(w); i++)
+        for (int32_t x = begin; x < end; x++)
+            job->z[i * WINOGRAD_Z_COLUMNS + x] = w->pad_rows >> i & 1 ? pair : 0;
 }
 
 /* V of `tiles` tiles from (row, column); `first` is the number of the first one in the block. */
@@ -149,15 +154,18 @@ static void transform_tiles(const struct job *job, int32_t row, int32_t column, 
                             int32_t first) {
     const struct winograd *w = job->w;
     const struct conv2d_params *p = job->p;
-    const int32_t iy = row * w->n - p->pad_top, ix = column * w->n - p->pad_left;
-    const int32_t columns = tiles * w->n + 2;
-    const bool rows_inside = iy >= 0 && iy + w->n + 2 <= p->in_h;
+    const int32_t step = w->n * w->stride, window = window_of(w);
+    const int32_t iy = row * step - p->pad_top, ix = column * step - p->pad_left;
+    const int32_t columns = (tiles - 1) * step + window;
+    const bool rows_inside = iy >= 0 && iy + window <= p->in_h;
     const int32_t begin = smaller(larger(-ix, 0), columns);
     const int32_t end = larger(smaller(p->in_w - ix, columns), begin);
     const int32_t row_bytes = p->in_w * p->in_c, z_bytes = WINOGRAD_Z_COLUMNS * (int32_t)sizeof(uint32_t);
     const struct winograd_rows direct = {row_bytes, 3 * row_bytes, -row_bytes, p->in_c};
     const struct winograd_rows copied = {z_bytes, 3 * z_bytes, -z_bytes, GATHERED_BYTES};
     const int32_t quad_bytes = job->l.v_words * (int32_t)sizeof(uint32_t);
+    const int32_t word_bytes = 4 * (int32_t)sizeof(uint32_t); /* of four tiles */
+    struct winograd_place place = {quad_bytes, job->l.channel_pairs * word_bytes, 0};
     uint32_t *v = job->v + first / 4 * job->l.v_words + first % 4;
 
     pad_z(job, 0, begin);
@@ -177,16 +185,16 @@ static void transform_tiles(const struct job *job, int32_t row, int32_t column, 
             from = (const int8_t *)(job->gathered + WINOGRAD_Z_COLUMNS);
             rows = &copied;
         }
-        for (int32_t odd = 0; odd < 2; odd++, v += 4 * w->positions) {
+        for (int32_t odd = 0; odd < 2; odd++, v += w->pair_words, place.pair_bytes += word_bytes) {
             if (count > 0) (odd ? w->rows_odd : w->rows_even)(from, z, count, rows);
-            w->columns(job->z, v, tiles, 4 - first % 4, quad_bytes);
+            w->columns(job->z, v, tiles, 4 - first % 4, &place);
         }
     }
 }
 
 static void transform_block(const struct job *job, int32_t row, int32_t rows, int32_t column,
                             int32_t columns) {
-    const int32_t segment = (WINOGRAD_Z_COLUMNS - 2) / job->w->n;
+    const int32_t segment = (WINOGRAD_Z_COLUMNS - 2) / (job->w->n * job->w->stride);
     for (int32_t r = 0; r < rows; r++) {
         for (int32_t c = 0; c < columns; c += segment)
             transform_tiles(job, row + r, column + c, smaller(segment, columns - c), r * columns + c);
@@ -199,7 +207,7 @@ static bool prepare(const struct job *job, int32_t oc, struct winograd_channel *
     const struct winograd *w = job->w;
     const struct conv2d_params *p = job->p;
     const struct requant_channel *record = (const struct requant_channel *)job->args->channels + oc;
-    const int32_t u_words = quotient_up(p->out_c, 2) * w->positions * job->l.channel_pairs * 2;
+    const int32_t u_words = quotient_up(p->out_c, 2) * w->products * job->l.channel_pairs * 2;
     const int32_t *fixes = (const int32_t *)job->args->weights + u_words + oc * w->fixes;
     const int32_t exponent = -record->shift;
     uint32_t bias = (uint32_t)record->bias;
@@ -308,7 +316,7 @@ static void multiply_block(const struct job *job, int32_t row, int32_t rows, int
         for (int32_t c = 0; c < group.count; c++) group.is_short &= prepare(job, oc + c, &group.channels[c]);
         for (int32_t c = 0; c < group.count; c += 2) {
             w->multiply(job->v, u, job->m + c * w->positions, job->l.channel_pairs, quads);
-            u += w->positions * job->l.channel_pairs * 2;
+            u += w->products * job->l.channel_pairs * 2;
         }
         for (int32_t r = 0; r < rows; r++)
             output_tiles(job, job->m + r * columns * job->l.m_words, &group, row + r, column, columns);

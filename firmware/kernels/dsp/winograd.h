@@ -16,6 +16,12 @@
  * Channels come four by four, as pairs (0, 2), (1, 3), which is what SXTB16 makes of a word; zeros fill the
  * last. Rows of the transform come in the order 1, 2, 3, 4, 0, 5 (1, 2, 0, 3), columns in the natural one.
  *
+ * Stride 2, n = 2: outputs y0, y1 need x0 .. x4. Even and odd pixels apart, with a product saved among the even ones:
+ *     y0 = g0 (x0 - x2) + g1 x1 + (g0 + g2) x2        y1 = g2 (x4 - x2) + g1 x3 + (g0 + g2) x2
+ * are three sums of 2, 1 and 2 products in place of six products, 25 in place of 36 for a tile; they are M's 3 x 3
+ * positions. V is [tile / 4][position of M][channel pair][its 4, 2 or 1 products][4 tiles], U accordingly, so that a
+ * position of M is one run. Nothing is scaled: exact modulo 2^32 whatever the sums.
+ *
  * The micro-kernels are assembly where there is an Arm core with DSP (winograd_arm.S), and else their
  * definition in C (winograd_plain.c). Source: prototypes of this project.
  */
@@ -27,6 +33,7 @@
 #define WINOGRAD_BLOCK_C   4  /* output channels of M */
 #define WINOGRAD4_SPACE    36 /* positions */
 #define WINOGRAD2_SPACE    16
+#define WINOGRAD2S2_SPACE  9 /* of M; 25 of V and U */
 /* Added to the low lanes of V for n = 4, so that they are never negative: a pair is transformed as one
  * integer high * 65536 + low. Without it V is at most 68 * 255 and at least -50 * 255, of pixels 0 .. 255. */
 #define WINOGRAD4_LANE 0x3800
@@ -46,6 +53,13 @@ struct winograd_rows {
     int32_t pixel_bytes;
 };
 
+/* Where V of a channel pair lies. The last two are for stride 2 only. */
+struct winograd_place {
+    int32_t quad_bytes;  /* of four tiles */
+    int32_t pairs_bytes; /* of a word of each tile and channel pair */
+    int32_t pair_bytes;  /* the same of the channel pairs before this one */
+};
+
 /* An output channel, ready for requantisation: smmlar(x, twice, x), smmlar(x, power, zero), ssat8. */
 struct winograd_channel {
     int32_t bias;   /* what is added at position (1, 1) */
@@ -58,11 +72,11 @@ struct winograd_channel {
     int32_t pixel_bytes;
 };
 
-/* Micro-kernels, for n = 4 and n = 2.
+/* Micro-kernels, for n = 4, n = 2, and n = 2 with stride 2.
  *
  * rows_even, rows_odd: vertical transform of channels 0 and 2 (1 and 3) of words, `columns` of them from row1.
  * columns: horizontal transform of `tiles` tiles of Z, one channel pair. The first goes to v, where `left` (1
- *     to 4) tiles are left of four; four tiles are quad_bytes in all.
+ *     to 4) tiles are left of four.
  * multiply: M = U V for 2 output channels; channel_pairs is even.
  * output: transforms back, requantises and stores `tiles` tiles of `channels` channels next to each other, at
  *     most WINOGRAD_BLOCK_C; tiles are n pixels apart. `channel` are their records.
@@ -71,25 +85,29 @@ struct winograd_channel {
 typedef void winograd_rows_fn(const int8_t *row1, uint32_t *z, int32_t columns,
                               const struct winograd_rows *rows);
 typedef void winograd_columns_fn(const uint32_t *z, uint32_t *v, int32_t tiles, int32_t left,
-                                 int32_t quad_bytes);
+                                 const struct winograd_place *place);
 typedef void winograd_multiply_fn(const uint32_t *v, const uint32_t *u, uint32_t *m, int32_t channel_pairs,
                                   int32_t tile_quads);
 typedef void winograd_output_fn(const uint32_t *m, int8_t *out, int32_t tiles,
                                 const struct winograd_channel *channel, int32_t channels);
 typedef void winograd_sums_fn(const uint32_t *m, int32_t *sums, const struct winograd_channel *channel);
 
-winograd_rows_fn winograd4_rows_even, winograd4_rows_odd, winograd2_rows_even, winograd2_rows_odd;
-winograd_columns_fn winograd4_columns, winograd2_columns;
-winograd_multiply_fn winograd4_multiply, winograd2_multiply;
-winograd_output_fn winograd4_output, winograd2_output;
-winograd_sums_fn winograd4_sums, winograd2_sums;
+winograd_rows_fn winograd4_rows_even, winograd4_rows_odd, winograd2_rows_even, winograd2_rows_odd,
+    winograd2s2_rows_even, winograd2s2_rows_odd;
+winograd_columns_fn winograd4_columns, winograd2_columns, winograd2s2_columns;
+winograd_multiply_fn winograd4_multiply, winograd2_multiply, winograd2s2_multiply;
+winograd_output_fn winograd4_output, winograd2_output, winograd2s2_output;
+winograd_sums_fn winograd4_sums, winograd2_sums, winograd2s2_sums;
 
-/* Which n, and what differs. */
+/* Which n and stride, and what differs. */
 struct winograd {
     int32_t n;
-    int32_t positions;
+    int32_t stride;
+    int32_t positions;  /* of M */
+    int32_t products;   /* positions of V and U, which are added to those of M */
+    int32_t pair_words; /* of V from one channel pair to the next, or 0 if columns() adds that */
     int32_t
-        pad_row; /* the transform of a column of equal pixels x is pad_factor * x in this row of Z, else 0 */
+        pad_rows; /* the transform of a column of equal pixels x is pad_factor * x in these rows of Z (bits) */
     int32_t pad_factor;
     int32_t pixel_offset; /* added to every pixel by rows_even and rows_odd */
     int32_t bias_factor;

@@ -276,7 +276,7 @@
     rows4 winograd4_rows_even, 0
     rows4 winograd4_rows_odd, 8
 
-/* --- columns: void (z r0, v r1, tiles r2, left r3, quad_bytes on the stack)
+/* --- columns: void (z r0, v r1, tiles r2, left r3, place on the stack)
  * Six rows of a tile, two a turn. lr: end of Z for this tile; r12: tiles until the next four begin.
  */
     .macro columns4_row at
@@ -309,6 +309,7 @@
     .macro columns_begin
     push    CALLEE
     ldr     r4, [sp, #ON_STACK]
+    ldr     r4, [r4]
     vmov    s0, r2
     mov     r12, r3
     sub     r4, r4, #16
@@ -699,5 +700,262 @@
     str     r11, [lr, #12]
     pop     {r4-r11, pc}
     end_function winograd2_sums
+
+/* --- Stride 2. rows: x0 - x2, x2, x4 - x2, x1, x3 of a column, lane by lane */
+    .macro rows2s2 name, rotation
+    function \name
+    push    CALLEE
+    vldmia  r3, {s0-s3}
+    vmov    r8, r9, s0, s1                  @ bytes to the next row, to the third
+    vmov    r10, r11, s2, s3                @ to row 0, to the next pixel
+    add     lr, r1, r2, lsl #2              @ end of Z's first row
+1:  ldr     r3, [r0]
+    ldr     r4, [r0, r8]
+    ldr     r5, [r0, r8, lsl #1]
+    ldr     r6, [r0, r9]
+    ldr     r2, [r0, r10]
+    add     r0, r0, r11
+    .irp    d, r2, r3, r4, r5, r6
+    sxtb16  \d, \d, ror #\rotation
+    .endr
+    ssub16  r2, r2, r4
+    ssub16  r6, r6, r4
+    str     r4, [r1, #ZS]
+    str     r6, [r1, #ZS * 2]
+    str     r3, [r1, #ZS * 3]
+    str     r5, [r1, #ZS * 4]
+    str     r2, [r1], #4
+    cmp     r1, lr
+    bne     1b
+    pop     {r4-r11, pc}
+    end_function \name
+    .endm
+
+    rows2s2 winograd2s2_rows_even, 0
+    rows2s2 winograd2s2_rows_odd, 8
+
+/* columns: Z's rows 0 and 3 make the first sum, 1 the second, 2 and 4 the third; columns likewise. A sum of `count`
+ * products has its run of V; runs follow each other. r9: pairs_bytes; r10: pair_bytes; r11: run.
+ */
+    /* The row of Z at `z`, its products `at` products from the beginnings of three runs at r11, r8 and lr. */
+    .macro columns2s2_row z, at_two, at_one
+    add     r7, r0, #\z
+    ldm     r7, {r2-r6}
+    ssub16  r2, r2, r4
+    ssub16  r6, r6, r4
+    str     r2, [r11, #\at_two * 16]
+    str     r3, [r11, #\at_two * 16 + 16]
+    str     r4, [r8, #\at_one * 16]
+    str     r6, [lr, #\at_two * 16]
+    str     r5, [lr, #\at_two * 16 + 16]
+    .endm
+
+    /* r11, r8, lr: where this pair's products begin in the three runs from r1 on; then r1 to the runs behind. */
+    .macro three_runs shift
+    add     r11, r1, r10, lsl #\shift + 1
+    add     r1, r1, r9, lsl #\shift + 1
+    add     r8, r1, r10, lsl #\shift
+    add     r1, r1, r9, lsl #\shift
+    add     lr, r1, r10, lsl #\shift + 1
+    add     r1, r1, r9, lsl #\shift + 1
+    .endm
+
+    function winograd2s2_columns
+    push    CALLEE
+    ldr     r4, [sp, #ON_STACK]
+    ldr     r5, [r4]
+    ldr     r9, [r4, #4]
+    ldr     r10, [r4, #8]
+    mov     r12, r3
+    sub     r5, r5, #16
+    vmov    s0, r2
+    vmov    s1, r5                          @ from behind four tiles to the next four
+1:  vmov    s2, r1
+    three_runs 1
+    columns2s2_row 0, 0, 0
+    columns2s2_row ZS * 3, 2, 1
+    three_runs 0
+    columns2s2_row ZS, 0, 0
+    three_runs 1
+    columns2s2_row ZS * 2, 0, 0
+    columns2s2_row ZS * 4, 2, 1
+    vmov    r2, r3, s0, s1
+    vmov    r1, s2
+    add     r0, r0, #16
+    add     r1, r1, #4
+    subs    r12, r12, #1
+    itt     eq
+    addeq   r1, r1, r3
+    moveq   r12, #4
+    subs    r2, r2, #1
+    vmov    s0, r2
+    bne     1b
+    pop     {r4-r11, pc}
+    end_function winograd2s2_columns
+
+/* multiply: as above, but a position of M is a run of 4, 2 or 1 times channel_pairs in V and U.
+ * s0 M cursor    s1 its end at this position    s2 quad_bytes of V    s3 entry into the loop
+ * s4, s5 end and begin of U at this position    s6 M back to the next position    s7 channel_pairs
+ * s8 bytes of V    s9 V from the end of a run to the next four tiles    s10 bytes of V's run    s11 counts
+ * s12 positions left
+ */
+    .macro run_step first
+    ldrd    r2, r3, [r1], #8
+    ldrd    r12, lr, [r0], #8
+    product \first, r4, r2, r12
+    product \first, r5, r2, lr
+    product \first, r8, r3, r12
+    product \first, r9, r3, lr
+    ldrd    r12, lr, [r0], #8
+    product \first, r6, r2, r12
+    product \first, r7, r2, lr
+    product \first, r10, r3, r12
+    product \first, r11, r3, lr
+    .endm
+
+    function winograd2s2_multiply
+    push    CALLEE
+    ldr     r4, [sp, #ON_STACK]
+    vmov    s7, r3
+    mov     r5, #25 * 16
+    mul     r5, r5, r3
+    vmov    s2, r5
+    mul     r5, r5, r4
+    vmov    s8, r5
+    mov     r6, #M_TILE(WINOGRAD2S2_SPACE) * 4
+    mul     r6, r6, r4
+    vmov    s0, r2
+    add     r2, r2, r6
+    vmov    s1, r2
+    sub     r6, r6, #4
+    vmov    s6, r6
+    ldr     r2, =0x12101212                 @ logarithms of eight counts, a digit each; the ninth comes in below
+    vmov    s11, r2
+    mov     r2, #WINOGRAD2S2_SPACE
+    vmov    s12, r2
+1:  vmov    r2, s11                         @ ---- a position; its count is 2^(r2 & 3)
+    vmov    r3, s7
+    and     r4, r2, #3
+    lsr     r2, r2, #4
+    orr     r2, r2, #0x20000000
+    vmov    s11, r2
+    lsl     r3, r3, r4                      @ steps
+    lsl     r4, r3, #4
+    vmov    s10, r4
+    vmov    r5, s2
+    sub     r5, r5, r4
+    vmov    s9, r5
+    vmov    s5, r1
+    add     r4, r1, r3, lsl #3
+    vmov    s4, r4
+    rsb     r3, r3, #1                      @ copies to leave out: (1 - steps) modulo 8
+    and     r3, r3, #7
+    mov     r4, #COPY_BYTES
+    mul     r3, r3, r4
+    adr     r4, 3f
+    add     r3, r3, r4
+    orr     r3, r3, #1
+    vmov    s3, r3
+2:  run_step 1                              @ ---- four tiles
+    vmov    r2, s3
+    bx      r2
+    .balign 4
+3:
+    .rept 8
+    run_step 0
+    .endr
+    vmov    r2, s4
+    cmp     r1, r2
+    bne     3b
+    vmov    r12, s9
+    vmov    r2, r3, s0, s1
+    add     r0, r0, r12
+    store_products r2, WINOGRAD2S2_SPACE
+    vmov    s0, r2
+    cmp     r2, r3
+    itt     ne
+    vmovne  r1, s5
+    bne     2b
+    vmov    r4, s8                          @ ---- all tiles done
+    vmov    r5, s10
+    vmov    r6, s6
+    sub     r0, r0, r4
+    add     r0, r0, r5
+    sub     r2, r2, r6
+    vmov    s0, r2
+    adds    r3, r3, #4
+    vmov    s1, r3
+    vmov    r4, s12
+    subs    r4, r4, #1
+    vmov    s12, r4
+    bne     1b
+    pop     {r4-r11, pc}
+    .ltorg
+    end_function winograd2s2_multiply
+
+    /* The exact sums in r2 .. r5: outputs (0,0), (0,1), (1,0), (1,1). r11: bias. Ends at the next channel's M. */
+    .macro sums2s2
+    ldm     r0!, {r2-r10}
+    add     r6, r6, r11
+    add     r2, r2, r3
+    add     r3, r3, r4
+    add     r5, r5, r6
+    add     r6, r6, r7
+    add     r8, r8, r9
+    add     r9, r9, r10
+    add     r2, r2, r5
+    add     r3, r3, r6
+    add     r4, r5, r8
+    add     r5, r6, r9
+    .endm
+
+/* s5 .. s8 twice, power, zero, row_bytes, s9 .. s13 as for n = 4, s14 pixel_bytes, s15 end of M; lr output */
+    function winograd2s2_output
+    push    CALLEE
+    output_begin
+1:  vldmia  r3!, {s0-s8}                    @ ---- a channel; s1 .. s4 mean nothing
+    ldrd    r4, r5, [r3], #8                @ row_bytes_3, pixel_bytes
+    vmov    s14, r5
+    vmov    s13, r3
+    mov     lr, r1
+    mov     r4, #M_TILE(WINOGRAD2S2_SPACE)
+    mla     r4, r4, r2, r0
+    vmov    s15, r4
+    vmov    r11, s0
+    vmov    r12, s8
+2:  sums2s2                                 @ ---- a tile
+    vmov    r6, s5
+    vmov    r7, r8, s6, s7
+    vmov    r9, r10, s14, s15
+    add     r0, r0, #M_TILE(WINOGRAD2S2_SPACE) - WINOGRAD2S2_SPACE * 4
+    .irp    y, r2, r3, r4, r5
+    smmlar  \y, \y, r6, \y                  @ rounding doubling high multiply
+    .endr
+    .irp    y, r2, r3, r4, r5
+    smmlar  \y, \y, r7, r8                  @ rounding shift, + zero
+    .endr
+    .irp    y, r2, r3, r4, r5
+    ssat    \y, #8, \y
+    .endr
+    strb    r2, [lr]
+    strb    r4, [lr, r12]
+    add     lr, lr, r9
+    strb    r3, [lr]
+    strb    r5, [lr, r12]
+    add     lr, lr, r9
+    cmp     r0, r10
+    bne     2b
+    next_channel WINOGRAD2S2_SPACE
+    pop     {r4-r11, pc}
+    end_function winograd2s2_output
+
+    function winograd2s2_sums
+    push    CALLEE
+    ldr     r11, [r2]
+    mov     lr, r1
+    sums2s2
+    stm     lr, {r2-r5}
+    pop     {r4-r11, pc}
+    end_function winograd2s2_sums
 
 #endif

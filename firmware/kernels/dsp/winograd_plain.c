@@ -54,8 +54,9 @@ static uint32_t *next_tile(uint32_t *v, int32_t *left, int32_t quad_bytes) {
     return v - 4 + quad_bytes / 4;
 }
 
-void winograd4_columns(const uint32_t *z, uint32_t *v, int32_t tiles, int32_t left, int32_t quad_bytes) {
-    for (; tiles > 0; tiles--, z += 4, v = next_tile(v, &left, quad_bytes)) {
+void winograd4_columns(const uint32_t *z, uint32_t *v, int32_t tiles, int32_t left,
+                       const struct winograd_place *place) {
+    for (; tiles > 0; tiles--, z += 4, v = next_tile(v, &left, place->quad_bytes)) {
         for (int32_t i = 0; i < 6; i++) {
             uint32_t d[6], row[6];
             for (int32_t j = 0; j < 6; j++) d[j] = z[i * ZC + j];
@@ -110,14 +111,94 @@ void winograd2_rows_odd(const int8_t *row1, uint32_t *z, int32_t columns, const 
     rows2(row1, z, columns, rows, 1);
 }
 
-void winograd2_columns(const uint32_t *z, uint32_t *v, int32_t tiles, int32_t left, int32_t quad_bytes) {
-    for (; tiles > 0; tiles--, z += 2, v = next_tile(v, &left, quad_bytes)) {
+void winograd2_columns(const uint32_t *z, uint32_t *v, int32_t tiles, int32_t left,
+                       const struct winograd_place *place) {
+    for (; tiles > 0; tiles--, z += 2, v = next_tile(v, &left, place->quad_bytes)) {
         for (int32_t i = 0; i < 4; i++) {
             uint32_t row[4];
             transform2(z + i * ZC, row);
             for (int32_t j = 0; j < 4; j++) v[4 * (4 * i + j)] = row[j];
         }
     }
+}
+
+/* Stride 2 along one axis: products, in the order of Z's rows, which belong to sums 0, 1, 2, 0, 2. */
+static void transform2s2(const uint32_t d[5], uint32_t v[5]) {
+    v[0] = lanes_subtract(d[0], d[2]);
+    v[1] = d[2];
+    v[2] = lanes_subtract(d[4], d[2]);
+    v[3] = d[1];
+    v[4] = d[3];
+}
+
+/* Which products make each sum. */
+static const struct {
+    uint8_t count, product[2];
+} sums2s2[3] = {{2, {0, 3}}, {1, {1, 1}}, {2, {2, 4}}};
+
+static void rows2s2(const int8_t *row1, uint32_t *z, int32_t columns, const struct winograd_rows *rows,
+                    uint32_t odd) {
+    for (int32_t x = 0; x < columns; x++, row1 += rows->pixel_bytes, z++) {
+        uint32_t d[5], v[5];
+        for (int32_t i = 0; i < 5; i++) {
+            const uint32_t word = load_word(pixel_of_row(row1, rows, i));
+            d[i] = odd ? sxtb16_ror8(word) : sxtb16(word);
+        }
+        transform2s2(d, v);
+        for (int32_t i = 0; i < 5; i++) z[i * ZC] = v[i];
+    }
+}
+
+void winograd2s2_rows_even(const int8_t *row1, uint32_t *z, int32_t columns,
+                           const struct winograd_rows *rows) {
+    rows2s2(row1, z, columns, rows, 0);
+}
+
+void winograd2s2_rows_odd(const int8_t *row1, uint32_t *z, int32_t columns,
+                          const struct winograd_rows *rows) {
+    rows2s2(row1, z, columns, rows, 1);
+}
+
+void winograd2s2_columns(const uint32_t *z, uint32_t *v, int32_t tiles, int32_t left,
+                         const struct winograd_place *place) {
+    const int32_t pairs = place->pairs_bytes / 16, pair = place->pair_bytes / 16;
+    for (; tiles > 0; tiles--, z += 4, v = next_tile(v, &left, place->quad_bytes)) {
+        uint32_t product[5][5];
+        for (int32_t i = 0; i < 5; i++) transform2s2(z + i * ZC, product[i]);
+        uint32_t *run = v;
+        for (int32_t sum = 0; sum < 9; sum++) {
+            const int32_t i = sum / 3, j = sum % 3, count = sums2s2[i].count * sums2s2[j].count;
+            uint32_t *to = run + pair * count * 4;
+            for (int32_t a = 0; a < sums2s2[i].count; a++)
+                for (int32_t b = 0; b < sums2s2[j].count; b++, to += 4)
+                    *to = product[sums2s2[i].product[a]][sums2s2[j].product[b]];
+            run += pairs * count * 4;
+        }
+    }
+}
+
+void winograd2s2_multiply(const uint32_t *v, const uint32_t *u, uint32_t *m, int32_t channel_pairs,
+                          int32_t tile_quads) {
+    for (int32_t sum = 0; sum < 9; sum++) {
+        const int32_t steps = channel_pairs * sums2s2[sum / 3].count * sums2s2[sum % 3].count;
+        for (int32_t tile = 0; tile < 4 * tile_quads; tile++) {
+            const uint32_t *run = v + tile / 4 * (channel_pairs * 25 * 4) + tile % 4;
+            for (int32_t c = 0; c < 2; c++) {
+                int32_t total = 0;
+                for (int32_t k = 0; k < steps; k++) total = smlad(run[k * 4], u[k * 2 + c], total);
+                m[(tile * WINOGRAD_BLOCK_C + c) * WINOGRAD2S2_SPACE + sum] = (uint32_t)total;
+            }
+        }
+        v += steps * 4;
+        u += steps * 2;
+    }
+}
+
+void winograd2s2_sums(const uint32_t *m, int32_t *sums, const struct winograd_channel *channel) {
+    for (int32_t i = 0; i < 2; i++)
+        for (int32_t j = 0; j < 2; j++)
+            sums[2 * i + j] = (int32_t)((uint32_t)channel->bias + m[3 * i + j] + m[3 * i + j + 1] +
+                                        m[3 * i + j + 3] + m[3 * i + j + 4]);
 }
 
 static void multiply(const uint32_t *v, const uint32_t *u, uint32_t *m, int32_t channel_pairs,
@@ -205,8 +286,7 @@ void winograd2_sums(const uint32_t *m, int32_t *sums, const struct winograd_chan
 }
 
 static void output(const uint32_t *m, int8_t *out, int32_t tiles, const struct winograd_channel *channel,
-                   int32_t channels, int32_t n, winograd_sums_fn *exact_sums) {
-    const int32_t positions = (n + 2) * (n + 2);
+                   int32_t channels, int32_t n, int32_t positions, winograd_sums_fn *exact_sums) {
     for (int32_t c = 0; c < channels; c++, channel++) {
         for (int32_t t = 0; t < tiles; t++) {
             int32_t sums[16];
@@ -220,12 +300,17 @@ static void output(const uint32_t *m, int8_t *out, int32_t tiles, const struct w
 
 void winograd4_output(const uint32_t *m, int8_t *out, int32_t tiles, const struct winograd_channel *channel,
                       int32_t channels) {
-    output(m, out, tiles, channel, channels, 4, winograd4_sums);
+    output(m, out, tiles, channel, channels, 4, WINOGRAD4_SPACE, winograd4_sums);
 }
 
 void winograd2_output(const uint32_t *m, int8_t *out, int32_t tiles, const struct winograd_channel *channel,
                       int32_t channels) {
-    output(m, out, tiles, channel, channels, 2, winograd2_sums);
+    output(m, out, tiles, channel, channels, 2, WINOGRAD2_SPACE, winograd2_sums);
+}
+
+void winograd2s2_output(const uint32_t *m, int8_t *out, int32_t tiles, const struct winograd_channel *channel,
+                        int32_t channels) {
+    output(m, out, tiles, channel, channels, 2, WINOGRAD2S2_SPACE, winograd2s2_sums);
 }
 
 #endif
