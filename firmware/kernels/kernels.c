@@ -97,9 +97,8 @@ uint32_t kernel_weights_bytes(const struct kernel *kernel, const void *params) {
     case WEIGHTS_WINOGRAD2_STRIDE2:
         return winograd_bytes(params, 25, 0);
     case WEIGHTS_PLANES_3X3:
-        return planes_bytes(params, 6);
     case WEIGHTS_PLANES_3X3_STRIDE2:
-        return planes_bytes(params, 5);
+        return planes_bytes(params, 6);
     case WEIGHTS_PLANES_WIDE: {
         const struct depthwise_params *p = params;
         return planes_bytes(p, (uint32_t)(p->kernel_h * planes_wide_row_words(p->kernel_w, p->stride_w)));
@@ -153,11 +152,18 @@ static bool nudged_channels_valid(const struct nudged_channel *channels, uint32_
     return true;
 }
 
+/* Whatever their records hold is safe. */
+static bool is_planes(const struct kernel *kernel) {
+    return kernel->weights == WEIGHTS_PLANES_3X3 || kernel->weights == WEIGHTS_PLANES_3X3_STRIDE2 ||
+           kernel->weights == WEIGHTS_PLANES_WIDE;
+}
+
 bool kernel_data_valid(const struct kernel *kernel, const void *params, const void *weights,
                        const void *channels) {
     const uint32_t count = channel_count(kernel, params);
     if (kernel->channels == CHANNELS_BMS && !channels_valid(channels, count)) return false;
     if (kernel->channels == CHANNELS_BMSN && !nudged_channels_valid(channels, count)) return false;
+    if (is_planes(kernel)) return *(const uint32_t *)weights <= PLANES_DOUBLE;
     if (kernel->weights == WEIGHTS_SOFTMAX_TABLE) return softmax_table_valid(weights);
     if (kernel->weights == WEIGHTS_U16) {
         const struct resize_nearest_params *p = params;

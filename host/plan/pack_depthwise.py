@@ -72,31 +72,34 @@ def planes_3x3(step: Step) -> bytes | None:
 
 
 def planes_3x3_stride2(step: Step) -> bytes | None:
-    """P0 P1 P2 Q0 Q1 a channel, Pr = (w[r][0], w[r][1]), Q0 = (w[0][2], w[1][2]), Q1 = (w[2][2], 0)."""
+    """S0 S1 S2 F0 F1 F2 a channel, the first and second pair of every kernel row."""
 
     def words(w: np.ndarray) -> list[np.ndarray]:
-        ends = [_pair(w[0, 2], w[1, 2]), _pair(w[2, 2], 0 * w[2, 2])]
-        return [_pair(w[r, 0], w[r, 1]) for r in range(3)] + ends
+        pairs = [_stride2_pairs(row, step) for row in w]
+        return [row[0] for row in pairs] + [row[1] for row in pairs]
 
     return _pack(step, words)
 
 
 def planes_wide(step: Step) -> bytes | None:
-    """Per kernel row: pairs from the even columns, then for stride 1 from the odd ones; a last weight with 0."""
-    width, stride = step.params["kernel_w"], step.params["stride_w"]
+    """Per kernel row: pairs; for stride 1 those from even columns, then those from odd ones."""
 
     def words(w: np.ndarray) -> list[np.ndarray]:
-        out = []
-        for row in w:
-            if stride == 1:
-                starts = [*range(0, width - 1, 2), *range(1, width - 1, 2)]
-                out += [_pair(row[x], row[x + 1]) for x in starts]
-            else:
-                out += [_pair(row[x], row[x + 1]) for x in range(0, width - 1, 2)]
-                out.append(_pair(row[-1], 0 * row[-1]))
-        return out
+        if step.params["stride_w"] == 2:
+            return [pair for row in w for pair in _stride2_pairs(row, step)]
+        width = step.params["kernel_w"]
+        starts = [*range(0, width - 1, 2), *range(1, width - 1, 2)]
+        return [_pair(row[x], row[x + 1]) for row in w for x in starts]
 
     return _pack(step, words, zero_based=True)
+
+
+def _stride2_pairs(row: np.ndarray, step: Step) -> list[np.ndarray]:
+    """Pairs of an odd number of weights [kernel_w, channels] and a 0: in front if pad_left is odd, else behind."""
+    zero = np.zeros_like(row[:1])
+    odd = step.params["pad_left"] % 2
+    row = np.concatenate([zero, row] if odd else [row, zero])
+    return [_pair(row[x], row[x + 1]) for x in range(0, len(row), 2)]
 
 
 def _pair(low: np.ndarray, high: np.ndarray) -> np.ndarray:

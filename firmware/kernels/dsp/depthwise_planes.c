@@ -1,7 +1,5 @@
 #include "depthwise_planes.h"
 
-#include <stddef.h>
-
 #include "../dsp.h"
 
 int32_t planes_wide_row_words(int32_t kernel_w, int32_t stride_w) {
@@ -42,13 +40,15 @@ int32_t planes_word_rows(const struct depthwise_params *p, int32_t c) {
 struct planes_rows planes_rows(const struct kernel_args *args, int32_t pairs, int32_t depth,
                                planes_gather_kernel *kernel, int32_t subtract) {
     const struct depthwise_params *p = args->params;
-    const int32_t first = (p->pad_left + 1) / 2, columns = p->in_w + p->pad_left;
+    const int32_t pad = p->stride_w == 2 ? (p->pad_left + 1) / 2 * 2 : p->pad_left;
+    const int32_t first = (pad + 1) / 2, columns = p->in_w + pad;
     const int32_t end = columns / 2 < pairs ? columns / 2 : pairs;
     const int32_t inside = end > first ? end - first : 0;
     const int32_t row_bytes = p->in_w * p->in_c;
     const uint32_t zero = (uint32_t)(uint16_t)subtract * 0x10001u;
     return (struct planes_rows){
         .args = args,
+        .pad = pad,
         .pairs = pairs,
         .first = first,
         .right = columns % 2 == 1 && columns / 2 < pairs ? columns / 2 : -1,
@@ -71,69 +71,73 @@ void planes_rows_borders(const struct planes_rows *rows) {
     const uint32_t zero = ssub16((uint32_t)(uint16_t)p->input_zero * 0x10001u, rows->words.zero);
     uint32_t *to = rows->args->scratch;
     for (int32_t i = 0; i < rows->pairs; i++, to += 4 * depth)
-        if (2 * i + 1 < p->pad_left || 2 * i >= p->pad_left + p->in_w)
+        if (2 * i + 1 < rows->pad || 2 * i >= rows->pad + p->in_w)
             for (int32_t j = 0; j < 4 * depth; j++) to[j] = zero;
 }
 
-/* Words of one row that are not wholly inside the image: all of a row outside, else up to two. */
-static void gather_border(const struct planes_rows *rows, const int8_t *row, uint32_t *to) {
-    const struct depthwise_params *p = rows->args->params;
+/* A row outside the image. */
+static void gather_outside(const struct planes_rows *rows, uint32_t *to) {
     const int8_t *zero = (const int8_t *)&rows->zero;
-    struct planes_words words = {.a = zero,
-                                 .b = zero,
-                                 .to = to,
-                                 .count = rows->pairs,
-                                 .zero = rows->words.zero,
-                                 .depth = rows->words.depth,
-                                 .channels = rows->channels};
-    if (!row) {
-        planes_words(&words);
-        return;
-    }
-    words.count = 1;
-    if (p->pad_left % 2 == 1) {
-        words.to = to + (rows->first - 1) * 4 * words.depth;
-        words.b = row;
-        planes_words(&words);
-    }
-    if (rows->right >= 0) {
-        words.to = to + rows->right * 4 * words.depth;
-        words.a = row + (p->in_w - 1) * p->in_c;
-        words.b = zero;
-        planes_words(&words);
+    const struct planes_words words = {.a = zero,
+                                       .b = zero,
+                                       .to = to,
+                                       .count = rows->pairs,
+                                       .zero = rows->words.zero,
+                                       .depth = rows->words.depth,
+                                       .channels = 4};
+    planes_words(&words);
+}
+
+/* Words of which one half is outside the image: `count` rows of the pixels at `from`, in one half, input_zero in the other. */
+static void gather_edge(const struct planes_rows *rows, const int8_t *from, int32_t count, bool upper,
+                        uint32_t *to) {
+    const struct depthwise_params *p = rows->args->params;
+    const uint32_t zero = rows->words.zero;
+    const int32_t depth = rows->words.depth;
+    for (int32_t left = count; left > 0; left--, from += p->in_w * p->in_c, to++) {
+        const uint32_t pixel = rows->channels == 4 ? load_word(from) : load_bytes(from, rows->channels);
+        const uint32_t a = upper ? rows->zero : pixel, b = upper ? pixel : rows->zero;
+        const uint32_t low = pkhbt_lsl16(a, b), high = pkhtb_asr16(b, a);
+        to[0] = ssub16(sxtb16(low), zero);
+        to[depth] = ssub16(sxtb16_ror8(low), zero);
+        to[2 * depth] = ssub16(sxtb16(high), zero);
+        if (rows->channels == 4) to[3 * depth] = ssub16(sxtb16_ror8(high), zero);
     }
 }
 
 void planes_rows_gather(struct planes_rows *rows, int32_t y, int32_t at, int32_t count) {
     const struct depthwise_params *p = rows->args->params;
-    const int32_t row_bytes = p->in_w * p->in_c;
-    const int32_t indent = (2 * rows->first - p->pad_left) * p->in_c;
+    const int32_t row_bytes = p->in_w * p->in_c, column = 4 * rows->words.depth;
     const int32_t last = planes_word_rows(p, rows->c);
-    const bool border = p->pad_left % 2 == 1 || rows->right >= 0;
-    const int8_t *row = rows->args->in0 + y * row_bytes + rows->c;
     uint32_t *to = (uint32_t *)rows->args->scratch + at;
-    for (int32_t end = y + count; y < end; y++, to++, row += row_bytes) {
-        if (y < 0 || y >= p->in_h) {
-            gather_border(rows, NULL, to);
-            continue;
-        }
-        if (border) gather_border(rows, row, to);
-        if (rows->gather.count == 0) continue;
-        uint32_t *inside = to + rows->first * 4 * rows->words.depth;
+    int32_t end = y + count;
+    for (; y < 0 && y < end; y++) gather_outside(rows, to++);
+    for (; end > p->in_h && end > y; end--) gather_outside(rows, to + (end - 1 - y));
+    if (y >= end) return;
+    const int8_t *row = rows->args->in0 + y * row_bytes + rows->c;
+    if (rows->pad % 2 == 1) gather_edge(rows, row, end - y, true, to + (rows->first - 1) * column);
+    if (rows->right >= 0)
+        gather_edge(rows, row + (p->in_w - 1) * p->in_c, end - y, false, to + rows->right * column);
+    if (rows->gather.count == 0) return;
+    row += (2 * rows->first - rows->pad) * p->in_c;
+    to += rows->first * column;
+    while (y < end) {
         if (y + 1 < end && y + 1 < last) {
-            rows->gather.from = row + indent;
-            rows->gather.to = inside;
+            rows->gather.from = row;
+            rows->gather.to = to;
             rows->kernel(&rows->gather);
-            y++;
-            to++;
-            row += row_bytes;
-            if (border) gather_border(rows, row, to);
+            row += 2 * row_bytes;
+            to += 2;
+            y += 2;
         } else {
-            rows->words.a = row + indent;
-            rows->words.b = row + indent + p->in_c;
-            rows->words.to = inside;
+            rows->words.a = row;
+            rows->words.b = row + p->in_c;
+            rows->words.to = to;
             rows->words.channels = y < last ? 4 : rows->channels;
             planes_words(&rows->words);
+            row += row_bytes;
+            to++;
+            y++;
         }
     }
 }

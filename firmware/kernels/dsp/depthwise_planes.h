@@ -13,9 +13,11 @@
  * Weights blob: one word, the form of requantisation, then a record a channel: bias, two constants, and pairs of weights:
  *
  *     PLANES_3X3          A0 B0 A1 B1 A2 B2     Ac = (w[0][c], w[1][c]), Bc = (w[1][c], w[2][c]); the first is the low half
- *     PLANES_3X3_STRIDE2  P0 P1 P2 Q0 Q1        Pr = (w[r][0], w[r][1]), Q0 = (w[0][2], w[1][2]), Q1 = (w[2][2], 0)
+ *     PLANES_3X3_STRIDE2  S0 S1 S2 F0 F1 F2     Sr = (w[r][0], w[r][1]), Fr = (w[r][2], 0); pad_left odd: (0, w[r][0]), (w[r][1], w[r][2])
  *     PLANES_WIDE         per kernel row, stride 1: (w0, w1) (w2, w3) ... then (w1, w2) (w3, w4) ...
- *                                         stride 2: (w0, w1) (w2, w3) ... (wlast, 0)
+ *                                         stride 2: (w0, w1) (w2, w3) ... (wlast, 0); pad_left odd: (0, w0) (w1, w2) ...
+ *
+ * With stride 2 every window begins at a word, whatever pad_left: an odd one counts as one more, before a weight of 0.
  *
  * Forms, with x the sum of products and bias, modulo 2^32 (exact where host/plan/pack_depthwise.py says that they are):
  *
@@ -115,11 +117,11 @@ enum planes_wide_variant {
     PLANES_WIDE_VARIANTS
 };
 
-/* One output row: kernel rows first .. first + count - 1 are inside the image. count >= 1. */
+/* One output row: kernel rows first .. first + count - 1 are inside the image. count 0 ends a table. */
 struct planes_wide_row {
-    int32_t plane_bytes;   /* offset of the first image row: 4 times its place in the strip */
-    int32_t weights_bytes; /* offset of the first kernel row's weights */
+    int32_t plane_bytes; /* offset of the first image row: 4 times its place in the strip */
     int32_t count;
+    int32_t weights_bytes; /* offset of the first kernel row's weights */
 };
 
 struct planes_wide_block {
@@ -128,8 +130,7 @@ struct planes_wide_block {
     int32_t zero;
     int32_t form;
     int32_t variant;
-    int32_t rows; /* >= 1 */
-    const struct planes_wide_row *table;
+    const struct planes_wide_row *table; /* ended by count 0 */
 };
 void planes_wide(const uint32_t *plane, int8_t *out, const uint32_t *record,
                  const struct planes_wide_block *block);
@@ -142,11 +143,12 @@ int32_t planes_wide_row_words(int32_t kernel_w, int32_t stride_w);
  * the same number was read, and other channels are not touched. */
 bool planes_supports(const struct depthwise_params *p);
 
-/* Rows of words of two pixels: pair i is columns 2i - pad_left and 2i + 1 - pad_left of the channels c .. */
+/* Rows of words of two pixels: pair i is columns 2i - pad and 2i + 1 - pad of the channels c .. */
 struct planes_rows {
     const struct kernel_args *args;
     int32_t c;
     int32_t channels;             /* 1 .. 4 */
+    int32_t pad;                  /* pad_left, rounded up to an even number for stride 2 */
     int32_t pairs;                /* in scratch */
     int32_t first;                /* pair that is wholly inside the image, like `inside` from there on */
     int32_t right;                /* pair whose first half is the image's last column, -1 if there is none */

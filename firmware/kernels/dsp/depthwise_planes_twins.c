@@ -93,14 +93,12 @@ static void planes_3x3_stride2(const uint32_t *plane, int8_t *out, const uint32_
                 int32_t x = (int32_t)record[0];
                 for (int32_t ky = 0; ky < 3; ky++) {
                     const uint32_t *words = plane + ox * 4 * PLANES_STRIDE2_DEPTH + 2 * oy + ky;
-                    const uint32_t next = words[4 * PLANES_STRIDE2_DEPTH], last = w[3 + ky / 2];
-                    x = smlad(words[0], w[ky], x);
-                    x = ky == 1 ? smlabt(next, last, x) : smlabb(next, last, x);
+                    x = smlad(words[4 * PLANES_STRIDE2_DEPTH], w[3 + ky], smlad(words[0], w[ky], x));
                 }
                 out[oy * block->row_step + ox * block->out_step] = requant_form(x, record, form, block->zero);
             }
         }
-        record += PLANES_RECORD_HEAD + 5;
+        record += PLANES_RECORD_HEAD + 6;
     }
 }
 
@@ -130,14 +128,14 @@ static int32_t wide_row(const uint32_t *plane, const uint32_t *w, int32_t half, 
         x = smlad(plane[(i + odd) * 4 * PLANES_WIDE_DEPTH], w[i + odd * half], x);
     if (odd) return x;
     const uint32_t last = plane[half * 4 * PLANES_WIDE_DEPTH];
-    return stride == 1 ? smlabt(last, w[2 * half - 1], x) : smlabb(last, w[half], x);
+    return stride == 1 ? smlabt(last, w[2 * half - 1], x) : smlad(last, w[half], x);
 }
 
 void planes_wide(const uint32_t *plane, int8_t *out, const uint32_t *record,
                  const struct planes_wide_block *block) {
     const int32_t kernel_w = variants[block->variant].kernel_w, stride = variants[block->variant].stride;
     const int32_t row_words = planes_wide_row_words(kernel_w, stride);
-    for (int32_t oy = 0; oy < block->rows; oy++) {
+    for (int32_t oy = 0; block->table[oy].count > 0; oy++) {
         const struct planes_wide_row *row = &block->table[oy];
         for (int32_t ox = variants[block->variant].columns - 1; ox >= 0; ox--) {
             int32_t x = (int32_t)record[0];

@@ -7,7 +7,7 @@
  *     r0 plane   r1 kernel rows left   r2 weights   r3-r7 sums   r7 or r8 .. r12 weights   lr data
  *     after the loop: r1 out   r8 out_step   r9 3 * out_step   r10 r11 r12 constants
  *     sp: five times the bias   s1 s2 constants   s3 output_zero   s4 out_step   s5 row_step   s6 plane   s7 weights
- *     s8 rows left   s9 row table   s10 out   s11 variant's loop   s12 its end
+ *     s9 row table, ended by count 0   s10 out   s11 variant's loop   s12 its end
  */
 #include "depthwise_planes.h"
 
@@ -40,10 +40,8 @@
 
 /* Stride 2: output j begins at word j. */
 .macro TAKE_STRIDE2 d, j, half, w
-    .if (\d >= \j) && (\d < \j + \half)
+    .if (\d >= \j) && (\d <= \j + \half)
     MULTIPLY smlad, %(3+\j), %(\w+\d-\j)
-    .elseif \d == \j + \half
-    MULTIPLY smlabb, %(3+\j), %(\w+\half)
     .endif
 .endm
 
@@ -83,10 +81,10 @@ planes_wide:
     sub     sp, #20
     vmov    s6, r0
     vmov    s10, r1
-    ldm     r3, {r5-r11}                /* out_step, row_step, zero, form, variant, rows, table */
+    ldm     r3, {r5-r10}                /* out_step, row_step, zero, form, variant, table */
     vmov    s4, s5, r5, r6
     vmov    s3, r7
-    vmov    s8, s9, r10, r11
+    vmov    s9, r10
     adr     r4, wide_variants
     add     r4, r4, r9, lsl #3
     ldrd    r7, r6, [r4]                /* loop, columns */
@@ -105,16 +103,19 @@ planes_wide:
 
 wide_row:
     vmov    r12, s9
-    ldm     r12!, {r0-r2}               /* plane_bytes, weights_bytes, count */
+    ldm     r12!, {r0-r2}               /* plane_bytes, count, weights_bytes */
+    cbz     r1, wide_return
     vmov    s9, r12
     vmov    r12, lr, s6, s7
     add     r0, r12
+    add     r2, lr
     vmov    r8, s11
-    mov     r9, r2
-    add     r2, lr, r1
-    mov     r1, r9
     ldm     sp, {r3-r7}
     bx      r8
+
+wide_return:
+    add     sp, #20
+    pop     {r4-r11, pc}
 
     WIDE    wide_5_1_2, 5, 1, 2, 3, 8, 11
     WIDE    wide_5_1_3, 5, 1, 3, 4, 8, 11
@@ -155,7 +156,7 @@ wide_end:
     END_LINEAR wide_linear_3, r5, ", r8, lsl #1"
     END_LINEAR wide_linear_2, r4, ", r8"
     END_LINEAR wide_linear_1, r3
-    b       wide_next
+    b       wide_row
 
 .macro END_DOUBLE label, x, place
 \label:
@@ -169,14 +170,7 @@ wide_end:
     END_DOUBLE wide_double_3, r5, ", r8, lsl #1"
     END_DOUBLE wide_double_2, r4, ", r8"
     END_DOUBLE wide_double_1, r3
-
-wide_next:
-    vmov    r12, s8
-    subs    r12, #1
-    vmov    s8, r12
-    bne     wide_row
-    add     sp, #20
-    pop     {r4-r11, pc}
+    b       wide_row
 
     .balign 4
 wide_variants:                          /* in the order of enum planes_wide_variant: loop, columns */

@@ -12,7 +12,7 @@
  */
 #include "depthwise_planes.h"
 
-#define RECORD (PLANES_RECORD_HEAD + 5)
+#define RECORD (PLANES_RECORD_HEAD + 6)
 
 static int32_t column_count(const struct depthwise_params *p) {
     return p->out_w + 1;

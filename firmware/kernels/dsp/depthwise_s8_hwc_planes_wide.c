@@ -82,8 +82,9 @@ static int32_t fill_table(const struct depthwise_params *p, struct strip strip, 
         const int32_t first = top > 0 ? top : 0;
         if (end > end_of(strip)) break;
         table[count] =
-            (struct planes_wide_row){4 * (first - strip.first), (first - top) * row_bytes, end - first};
+            (struct planes_wide_row){4 * (first - strip.first), end - first, (first - top) * row_bytes};
     }
+    table[count].count = 0;
     return count;
 }
 
@@ -102,7 +103,7 @@ void depthwise_s8_hwc_planes_wide(const struct kernel_args *args) {
         struct strip strip = {0, 0};
         rows.channels = p->out_c - rows.c < 4 ? p->out_c - rows.c : 4;
         for (int32_t oy = 0; oy < p->out_h;) {
-            struct planes_wide_row table[TABLE_ROWS];
+            struct planes_wide_row table[TABLE_ROWS + 1];
             advance(&rows, &strip, oy * p->stride_h - p->pad_top);
             const int32_t count = fill_table(p, strip, oy, table);
             int32_t columns;
@@ -114,7 +115,6 @@ void depthwise_s8_hwc_planes_wide(const struct kernel_args *args) {
                                                         .form = weights[0] == PLANES_LINEAR ? PLANES_LINEAR
                                                                                             : PLANES_DOUBLE,
                                                         .variant = variant_of(p, columns),
-                                                        .rows = count,
                                                         .table = table};
                 const uint32_t *plane = scratch + ox * p->stride_w / 2 * (PLANES_WIDE_COLUMN / 4);
                 int8_t *out = args->out + oy * row_step + ox * p->out_c + rows.c;
