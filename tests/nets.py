@@ -138,15 +138,18 @@ def _window(
     """
     usual = common and draw(st.booleans())
     square, same_stride = draw(st.sampled_from(common or (1,))), draw(st.integers(1, 2))
+    tiny = draw(st.sampled_from([False, False, True]))  # planes of 3x3, which have a kernel of their own
     scheme = draw(st.sampled_from(["SAME", "VALID", "FREE"] if free else ["SAME", "VALID"]))
     axes = []
     for _ in range(2):
         kernel, stride = draw(st.integers(1, 5)), draw(st.integers(1, 3))
         dilation = draw(st.integers(1, 3)) if dilated else 1
         if usual:
-            kernel, stride, dilation = square, same_stride, 1
+            kernel, stride, dilation = square, 1 if tiny else same_stride, 1
         extent = (kernel - 1) * dilation + 1
         size = draw(sides if scheme == "SAME" else st.integers(extent, extent + MAX_SIDE - 1))
+        if usual and tiny and scheme == "SAME":
+            size = 3
         before, after = (0, 0)
         if scheme == "SAME":
             before, after = same_padding(size, kernel, stride, dilation)

@@ -98,6 +98,7 @@ uint32_t kernel_weights_bytes(const struct kernel *kernel, const void *params) {
         return winograd_bytes(params, 25, 0);
     case WEIGHTS_PLANES_3X3:
     case WEIGHTS_PLANES_3X3_STRIDE2:
+    case WEIGHTS_PLANES_REGISTERS:
         return planes_bytes(params, 6);
     case WEIGHTS_PLANES_WIDE: {
         const struct depthwise_params *p = params;
@@ -155,7 +156,7 @@ static bool nudged_channels_valid(const struct nudged_channel *channels, uint32_
 /* Whatever their records hold is safe. */
 static bool is_planes(const struct kernel *kernel) {
     return kernel->weights == WEIGHTS_PLANES_3X3 || kernel->weights == WEIGHTS_PLANES_3X3_STRIDE2 ||
-           kernel->weights == WEIGHTS_PLANES_WIDE;
+           kernel->weights == WEIGHTS_PLANES_REGISTERS || kernel->weights == WEIGHTS_PLANES_WIDE;
 }
 
 bool kernel_data_valid(const struct kernel *kernel, const void *params, const void *weights,

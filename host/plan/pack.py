@@ -61,6 +61,7 @@ _WEIGHTS: dict[str, Callable[[Step], bytes | None]] = {
     "WINOGRAD2_STRIDE2": pack_winograd.winograd2_stride2,
     "PLANES_3X3": pack_depthwise.planes_3x3,
     "PLANES_3X3_STRIDE2": pack_depthwise.planes_3x3_stride2,
+    "PLANES_REGISTERS": pack_depthwise.planes_registers,
     "PLANES_WIDE": pack_depthwise.planes_wide,
 }
 

@@ -71,6 +71,15 @@ def planes_3x3(step: Step) -> bytes | None:
     return _pack(step, words)
 
 
+def planes_registers(step: Step) -> bytes | None:
+    """B0 B1 B2 A0 A1 A2 a channel, of planes_3x3; LINEAR only."""
+
+    def words(w: np.ndarray) -> list[np.ndarray]:
+        return [_pair(w[r, c], w[r + 1, c]) for r in (1, 0) for c in range(3)]
+
+    return _pack(step, words, zero_based=True, forms=(linear,))
+
+
 def planes_3x3_stride2(step: Step) -> bytes | None:
     """S0 S1 S2 F0 F1 F2 a channel, the first and second pair of every kernel row."""
 
@@ -107,13 +116,18 @@ def _pair(low: np.ndarray, high: np.ndarray) -> np.ndarray:
 
 
 def _pack(
-    step: Step, words: Callable[[np.ndarray], list[np.ndarray]], zero_based: bool = False
+    step: Step,
+    words: Callable[[np.ndarray], list[np.ndarray]],
+    *,
+    zero_based: bool = False,
+    forms: tuple[Callable[[_Layer], _Form | None], ...] | None = None,
 ) -> bytes | None:
     """`zero_based`: the kernel subtracts input_zero from the pixels, so the bias must not contain it."""
     layer = _layer(step)
     if layer is None:
         return None
-    form = linear(layer) or double(layer)
+    found = (form(layer) for form in forms or (linear, double))
+    form = next((f for f in found if f is not None), None)
     if form is None:
         return None
     bias = form.bias

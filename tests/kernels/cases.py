@@ -19,7 +19,15 @@ from host.plan.network import Step
 ROUND_DOUBLE, ROUND_SINGLE = 0, 1
 INT32_MAX = 2**31 - 1
 # Weights layouts that host.plan.pack makes from OHWI, or of OHWI and BMS together.
-PACKED = ("WINOGRAD4", "WINOGRAD2", "WINOGRAD2_STRIDE2", "PLANES_3X3", "PLANES_3X3_STRIDE2", "PLANES_WIDE")
+PACKED = (
+    "WINOGRAD4",
+    "WINOGRAD2",
+    "WINOGRAD2_STRIDE2",
+    "PLANES_3X3",
+    "PLANES_3X3_STRIDE2",
+    "PLANES_REGISTERS",
+    "PLANES_WIDE",
+)
 
 _int8 = st.one_of(st.integers(-128, 127), st.sampled_from([-128, 0, 127]))
 _channels = st.one_of(st.integers(1, 9), st.sampled_from([4, 8, 12, 16, 17, 20]))
@@ -161,6 +169,8 @@ def _axis(draw: st.DrawFn, *, pool: bool, shape: str) -> dict[str, int]:
         pad = draw(st.integers(0, 1))
         reach = size + pad + draw(st.integers(0, 1)) - 3
         return dict(size=size, out=max(reach // stride + 1, 1), kernel=3, stride=stride, dilation=1, pad=pad)
+    if shape == "plane 3x3":
+        return dict(size=3, out=3, kernel=3, stride=1, dilation=1, pad=1)
     if shape == "filter3x3":
         pad = draw(st.integers(0, 2))
         out = max(size + pad + draw(st.integers(0, 2)) - 2, 1)
@@ -198,6 +208,7 @@ SHAPES = {
     "planes": ["planes"],
     "stride2": ["planes stride2"],
     "wide": ["planes wide"],
+    "registers": ["plane 3x3"],
     "winograd4": ["filter3x3"],
     "winograd2": ["filter3x3"],
     "ref": ["any", "any", "same", "1x1", "3x3"],

@@ -13,6 +13,7 @@
  * Weights blob: one word, the form of requantisation, then a record a channel: bias, two constants, and pairs of weights:
  *
  *     PLANES_3X3          A0 B0 A1 B1 A2 B2     Ac = (w[0][c], w[1][c]), Bc = (w[1][c], w[2][c]); the first is the low half
+ *     PLANES_REGISTERS    B0 B1 B2 A0 A1 A2     the same; always LINEAR; for pixels minus input_zero
  *     PLANES_3X3_STRIDE2  S0 S1 S2 F0 F1 F2     Sr = (w[r][0], w[r][1]), Fr = (w[r][2], 0); pad_left odd: (0, w[r][0]), (w[r][1], w[r][2])
  *     PLANES_WIDE         per kernel row, stride 1: (w0, w1) (w2, w3) ... then (w1, w2) (w3, w4) ...
  *                                         stride 2: (w0, w1) (w2, w3) ... (wlast, 0); pad_left odd: (0, w0) (w1, w2) ...
@@ -96,6 +97,9 @@ typedef void planes_3x3_kernel(const uint32_t *plane, int8_t *out, const uint32_
 planes_3x3_kernel planes_3x3_linear, planes_3x3_double;
 /* 3x3, stride 2, up to four channels: two rows of outputs, from 5 rows of columns + 1 columns. */
 planes_3x3_kernel planes_3x3_stride2_linear, planes_3x3_stride2_double;
+
+/* 3x3 on planes of 3x3 with a border of one, LINEAR: from pixels [3][3][channels] to their own place. channels >= 1. */
+void planes_registers_3x3(int8_t *pixels, const uint32_t *record, int32_t channels, int32_t input_zero);
 
 /* Micro-kernels of the wide kernel: kernel width, stride, and output columns at a time. */
 enum planes_wide_variant {

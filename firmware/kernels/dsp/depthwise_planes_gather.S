@@ -66,15 +66,8 @@
     GATHER  planes_gather_stride2, PLANES_STRIDE2_CHANNEL, PLANES_STRIDE2_COLUMN, 0
     GATHER  planes_gather_wide, PLANES_WIDE_CHANNEL, PLANES_WIDE_COLUMN, 1
 
-/* 8 pixels an iteration. r0 a   r1 b   r2 to   r3 r4 steps   r5 count left   r6 zero   r7 bytes of a channel   r8-r11 data */
-    .section .text.planes_words4, "ax", %progbits
-    .global planes_words4
-    .type planes_words4, %function
-    .balign 8
-planes_words4:
-    push    {r4-r11, lr}
-    ldm     r0, {r0-r7}
-    lsl     r7, #2
+/* 8 pixels an iteration. r0 a   r1 b   r2 to   r3 r4 steps   r5 count left   r6 zero   r7 bytes of a channel   r8-r10 data */
+.macro WORDS4 wide
     .balign 4
 1:  ldr     r8, [r0]
     ldr     r9, [r1]
@@ -83,21 +76,38 @@ planes_words4:
     pkhbt   r10, r8, r9, lsl #16
     pkhtb   r9, r9, r8, asr #16
     sxtb16  r8, r10
-    ssub16  r8, r8, r6
     sxtb16  r10, r10, ror #8
+  .if \wide
+    ssub16  r8, r8, r6
     ssub16  r10, r10, r6
+  .endif
     str     r10, [r2, r7]
     str     r8, [r2]
     add     r2, r2, r7, lsl #1
     sxtb16  r8, r9
-    ssub16  r8, r8, r6
     sxtb16  r10, r9, ror #8
+  .if \wide
+    ssub16  r8, r8, r6
     ssub16  r10, r10, r6
+  .endif
     str     r10, [r2, r7]
     str     r8, [r2]
     add     r2, r2, r7, lsl #1
     subs    r5, #1
     bne     1b
-    pop     {r4-r11, pc}
+    pop     {r4-r10, pc}
+.endm
+
+    .section .text.planes_words4, "ax", %progbits
+    .global planes_words4
+    .type planes_words4, %function
+    .balign 8
+planes_words4:
+    push    {r4-r10, lr}
+    ldm     r0, {r0-r7}
+    lsl     r7, #2
+    cbnz    r6, 2f
+    WORDS4  0
+2:  WORDS4  1
     .size planes_words4, . - planes_words4
 #endif

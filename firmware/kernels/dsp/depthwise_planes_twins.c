@@ -112,6 +112,28 @@ void planes_3x3_stride2_double(const uint32_t *plane, int8_t *out, const uint32_
     planes_3x3_stride2(plane, out, record, block, PLANES_DOUBLE);
 }
 
+void planes_registers_3x3(int8_t *pixels, const uint32_t *record, int32_t channels, int32_t input_zero) {
+    for (int32_t c = 0; c < channels; c++, pixels++, record += PLANES_RECORD_HEAD + 6) {
+        const uint32_t *b = record + PLANES_RECORD_HEAD, *a = b + 3;
+        int32_t x[9];
+        for (int32_t i = 0; i < 9; i++) x[i] = pixels[i * channels] - input_zero;
+        for (int32_t i = 0; i < 9; i++) {
+            const int32_t oy = i / 3, ox = i % 3;
+            int32_t sum = (int32_t)record[0];
+            for (int32_t column = 0; column < 3; column++) {
+                const int32_t kx = column - ox + 1;
+                if (kx < 0 || kx > 2) continue;
+                const uint32_t x0 = (uint32_t)x[column], x1 = (uint32_t)x[3 + column];
+                const uint32_t x2 = (uint32_t)x[6 + column];
+                if (oy == 0) sum = smlabt(x1, b[kx], smlabb(x0, b[kx], sum));
+                if (oy == 1) sum = smlabt(x2, b[kx], smlabt(x1, a[kx], smlabb(x0, a[kx], sum)));
+                if (oy == 2) sum = smlabt(x2, a[kx], smlabb(x1, a[kx], sum));
+            }
+            pixels[i * channels] = linear(sum, record);
+        }
+    }
+}
+
 static const struct {
     int32_t kernel_w, stride, columns;
 } variants[PLANES_WIDE_VARIANTS] = {{5, 1, 2}, {5, 1, 3}, {5, 1, 4}, {5, 1, 5}, {7, 1, 2},

@@ -124,7 +124,10 @@ void depthwise_s8_hwc_planes_3x3(const struct kernel_args *args) {
         for (int32_t oy = 0; oy < p->out_h; oy += STRIP_ROWS) {
             block.rows = p->out_h - oy < STRIP_ROWS ? p->out_h - oy : STRIP_ROWS;
             if (oy > 0) carry(group.to, group.gather.count);
-            gather_strip(&group, oy - p->pad_top, oy > 0, (block.rows + 1) / 2);
+            int32_t last = (block.rows + 1) / 2;
+            /* In a plane of one strip, a last word below the image is the same for all channels. */
+            if (c > 0 && p->out_h <= STRIP_ROWS && 2 * last - p->pad_top >= p->in_h) last--;
+            gather_strip(&group, oy - p->pad_top, oy > 0, last);
             kernel(scratch, args->out + oy * row_step + c, record, &block);
         }
     }
