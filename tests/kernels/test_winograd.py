@@ -62,12 +62,15 @@ def outputs(step: Step, kernel: str, data: np.ndarray, blob: bytes | None = None
 
 
 def check(step: Step, data: np.ndarray, sanitized=None) -> None:
-    """Both kernels against the reference, if sanitized is given under the sanitizers too."""
+    """The kernels against the reference, if sanitized is given under the sanitizers too.
+
+    Also where supports() says no because another kernel is faster.
+    """
     p = step.params
     expected = outputs(step, "conv2d_s8_hwc_ref", data)
     for kernel in [N4, N2] if p["stride_h"] == 1 else [S2]:
         definition = defs.kernels()[kernel]
-        assert native.supports(kernel, step.packed_params) and pack.accepts(definition, step)
+        assert pack.accepts(definition, step)
         expect_same(outputs(step, kernel, data), expected, f"{kernel} {p}")
         if sanitized:
             got = sanitized.run(
@@ -297,6 +300,14 @@ def test_what_is_not_for_these_kernels():
         assert not any(native.supports(kernel, packed) for kernel in (N4, N2, S2)), change
 
 
+@pytest.mark.parametrize(("kernel", "least"), [(N4, 4), (N2, 3)])
+def test_tiny_images_are_left_to_others(kernel, least):
+    for size in range(1, 12):
+        zeros = np.zeros((16, 3, 3, 16), np.int8), np.zeros((16, 3), np.int32)
+        step = make_step(size, size, 16, 16, *zeros)
+        assert native.supports(kernel, step.packed_params) == (size >= least)
+
+
 @pytest.mark.parametrize("kernel", [N4, N2])
 def test_scratch_is_bounded(kernel):
     """As the kernels' heads promise it."""
@@ -304,7 +315,7 @@ def test_scratch_is_bounded(kernel):
     for size, in_c in itertools.product((1, 5, 8, 16, 32, 64, 200), (1, 16, 32, 64, 79, 128, 256)):
         weights = np.zeros((4, 3, 3, in_c), np.int8)
         step = make_step(size, size, in_c, 4, weights, np.zeros((4, 3), np.int32))
-        small = size * size * (in_c + 4) <= 16 << 10
+        small = size * size * (in_c + 4) <= 16 << 10 and in_c > 16
         four_tiles = (n + 2) ** 2 * 8 * ((in_c + 3) // 4 * 4) + max((n + 2) ** 2 * 64, (n + 2) * 34 * 8)
-        most = max(22.5 * 1024 if small else 15.25 * 1024, four_tiles)
+        most = max(28 * 1024 if small else 15.25 * 1024, four_tiles)
         assert native.scratch_bytes(kernel, step.packed_params) <= most

@@ -3,11 +3,11 @@
  *
  * in [in_h][in_w][in_c], out [out_h][out_w][out_c], any padding, channels BMS, weights WINOGRAD2, 3.56 times OHWI:
  *     int16 pairs [out_c / 2 rounded up][16][2 * (in_c / 4 rounded up)][2]
- * Scratch: at most 22.5 KiB where both tensors together are at most 16 KiB, else 15.25 KiB, unless four tiles
- * need more: 0.25 KiB a channel from in_c = 180 (90) on. Bit-equal to conv2d_s8_hwc_ref if the host found
+ * Scratch: at most 28 KiB if in_c > 16 and both tensors together are at most 16 KiB, else 15.25 KiB, unless
+ * four tiles need more: 0.25 KiB a channel from in_c = 208 (104) on. Bit-equal to conv2d_s8_hwc_ref if the host found
  * every sum within +-2^29 (winograd.h); any other weights blob gives some output. The output may lie over the
  * input, which is read first, block by block. Not supported: other kernels, strides, dilations; weights_zero
- * other than 0; in_c over 256.
+ * other than 0; in_c over 256; images of which a tile is the most.
  */
 #include "winograd.h"
 
@@ -26,6 +26,7 @@ static const struct winograd winograd2 = {
     .rows_odd = winograd2_rows_odd,
     .columns = winograd2_columns,
     .multiply = winograd2_multiply,
+    .multiply_wide = winograd2_multiply_wide,
     .output = winograd2_output,
     .sums = winograd2_sums,
 };

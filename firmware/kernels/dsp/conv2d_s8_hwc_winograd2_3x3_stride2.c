@@ -3,12 +3,14 @@
  *
  * in [in_h][in_w][in_c], out [out_h][out_w][out_c], any padding, channels BMS, weights WINOGRAD2_STRIDE2, which
  * are 5.56 times OHWI: int16 pairs [out_c / 2 rounded up][25 * 2 * (in_c / 4 rounded up)][2].
- * Scratch: at most 22.5 KiB where both tensors together are at most 16 KiB, else 15.25 KiB, unless four tiles
- * need more: 0.4 KiB a channel from in_c = 112 (76) on. Bit-equal to conv2d_s8_hwc_ref whatever the sums
+ * Scratch: at most 28 KiB if in_c > 16 and both tensors together are at most 16 KiB, else 15.25 KiB, unless
+ * four tiles need more: 0.4 KiB a channel from in_c = 144 (76) on. Bit-equal to conv2d_s8_hwc_ref whatever the sums
  * (winograd.h); any other weights blob gives some output. The output may lie over the input, which is read
  * first, block by block. Not supported: other kernels, strides, dilations; weights_zero other than 0; in_c over
- * 256.
+ * 256; images of which a tile is the most.
  */
+#include <stddef.h>
+
 #include "winograd.h"
 
 static const struct winograd winograd2s2 = {
@@ -26,6 +28,7 @@ static const struct winograd winograd2s2 = {
     .rows_odd = winograd2s2_rows_odd,
     .columns = winograd2s2_columns,
     .multiply = winograd2s2_multiply,
+    .multiply_wide = NULL,
     .output = winograd2s2_output,
     .sums = winograd2s2_sums,
 };

@@ -7,12 +7,14 @@
 #include "../dsp.h"
 #include "../requant.h"
 
+#define WIDE_PAIRS     8 /* channel pairs that multiply_wide does */
 #define GATHERED_BYTES 4 /* of a pixel: one group of channels */
 /* Scratch for V and M, in bytes. Larger blocks read U less often: the larger one where the tensors are
  * small. */
 #define SMALL_BLOCK_BYTES   (15 * 1024 + 256)
-#define LARGE_BLOCK_BYTES   (22 * 1024 + 512)
+#define LARGE_BLOCK_BYTES   (28 * 1024)
 #define SMALL_TENSORS_BYTES (16 * 1024)
+#define SMALL_IN_C          16 /* U is small, too */
 #define MOST_IN_C           256
 
 /* How a layer is cut. A block is block_rows whole rows of tiles, or part of one. */
@@ -50,7 +52,8 @@ static struct layout layout_of(const struct winograd *w, const struct conv2d_par
     l.v_words = l.channel_pairs * w->products * 4;
     l.m_words = WINOGRAD_BLOCK_C * w->positions;
     const int32_t tensors = p->in_h * p->in_w * p->in_c + p->out_h * p->out_w * p->out_c;
-    const int32_t bytes = tensors <= SMALL_TENSORS_BYTES ? LARGE_BLOCK_BYTES : SMALL_BLOCK_BYTES;
+    const bool large = tensors <= SMALL_TENSORS_BYTES && p->in_c > SMALL_IN_C;
+    const int32_t bytes = large ? LARGE_BLOCK_BYTES : SMALL_BLOCK_BYTES;
     const int32_t quad_bytes = (l.v_words + 4 * l.m_words) * (int32_t)sizeof(uint32_t);
     const int32_t most = larger(bytes / quad_bytes, 1) * 4;
     if (l.columns <= most) {
@@ -78,9 +81,21 @@ static int32_t tile_quads(const struct layout *l) {
     return quotient_up(l->block_rows * l->block_columns, 4);
 }
 
+/* Whether it is faster than conv2d_s8_hwc_im2col: not if most of the tiles, which come by fours, lie outside the
+ * image. Measured on an emulated STM32F405 with 16 to 64 channels: 4x4 outputs win with n = 4 and 3x3 with n = 2,
+ * 3x3 and 2x2 lose. */
+static bool pays(const struct winograd *w, const struct conv2d_params *p) {
+    const struct layout l = layout_of(w, p);
+    const int64_t quads = l.block_columns == l.columns ? quads_of(&l, l.block_rows)
+                                                       : (int64_t)l.rows * quotient_up(l.columns, 4);
+    const int64_t computed = quads * 4 * w->n * w->n, wanted = (int64_t)p->out_h * p->out_w;
+    return 2 * computed <= (w->n == 4 ? 9 : 5) * wanted;
+}
+
 bool winograd_supports(const struct winograd *w, const struct conv2d_params *p) {
     return p->kernel_h == 3 && p->kernel_w == 3 && p->stride_h == w->stride && p->stride_w == w->stride &&
-           p->dilation_h == 1 && p->dilation_w == 1 && p->weights_zero == 0 && p->in_c <= MOST_IN_C;
+           p->dilation_h == 1 && p->dilation_w == 1 && p->weights_zero == 0 && p->in_c <= MOST_IN_C &&
+           pays(w, p);
 }
 
 uint32_t winograd_scratch_bytes(const struct winograd *w, const struct conv2d_params *p) {
@@ -314,9 +329,16 @@ static void multiply_block(const struct job *job, int32_t row, int32_t rows, int
     for (int32_t oc = 0; oc < p->out_c; oc += WINOGRAD_BLOCK_C) {
         struct group group = {.oc = oc, .count = smaller(WINOGRAD_BLOCK_C, p->out_c - oc), .is_short = true};
         for (int32_t c = 0; c < group.count; c++) group.is_short &= prepare(job, oc + c, &group.channels[c]);
-        for (int32_t c = 0; c < group.count; c += 2) {
+        const int32_t block_words = w->products * job->l.channel_pairs * 2; /* of two channels */
+        int32_t c = 0;
+        if (w->multiply_wide && job->l.channel_pairs == WIDE_PAIRS && group.count > 2) {
+            w->multiply_wide(job->v, u, job->m, WIDE_PAIRS, quads);
+            u += 2 * block_words;
+            c = group.count;
+        }
+        for (; c < group.count; c += 2) {
             w->multiply(job->v, u, job->m + c * w->positions, job->l.channel_pairs, quads);
-            u += w->products * job->l.channel_pairs * 2;
+            u += block_words;
         }
         for (int32_t r = 0; r < rows; r++)
             output_tiles(job, job->m + r * columns * job->l.m_words, &group, row + r, column, columns);

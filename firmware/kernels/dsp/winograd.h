@@ -78,6 +78,7 @@ struct winograd_channel {
  * columns: horizontal transform of `tiles` tiles of Z, one channel pair. The first goes to v, where `left` (1
  *     to 4) tiles are left of four.
  * multiply: M = U V for 2 output channels; channel_pairs is even.
+ * multiply_wide: the same for 4 output channels, for 8 channel_pairs only.
  * output: transforms back, requantises and stores `tiles` tiles of `channels` channels next to each other, at
  *     most WINOGRAD_BLOCK_C; tiles are n pixels apart. `channel` are their records.
  * sums: the same for one tile of one channel, as far as the exact sums.
@@ -96,6 +97,7 @@ winograd_rows_fn winograd4_rows_even, winograd4_rows_odd, winograd2_rows_even, w
     winograd2s2_rows_even, winograd2s2_rows_odd;
 winograd_columns_fn winograd4_columns, winograd2_columns, winograd2s2_columns;
 winograd_multiply_fn winograd4_multiply, winograd2_multiply, winograd2s2_multiply;
+winograd_multiply_fn winograd4_multiply_wide, winograd2_multiply_wide;
 winograd_output_fn winograd4_output, winograd2_output, winograd2s2_output;
 winograd_sums_fn winograd4_sums, winograd2_sums, winograd2s2_sums;
 
@@ -115,6 +117,7 @@ struct winograd {
     winograd_rows_fn *rows_even, *rows_odd;
     winograd_columns_fn *columns;
     winograd_multiply_fn *multiply;
+    winograd_multiply_fn *multiply_wide; /* or NULL */
     winograd_output_fn *output;
     winograd_sums_fn *sums;
 };

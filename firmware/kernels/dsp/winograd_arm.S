@@ -85,8 +85,10 @@
 
     .macro multiply name, positions
     function \name
-    cmp     r3, #8
-    beq     \name\()_8
+    .if \positions == WINOGRAD4_SPACE
+    cmp     r3, #2
+    beq     \name\()_2
+    .endif
     cmp     r3, #16
     beq     \name\()_16
     push    CALLEE
@@ -151,7 +153,7 @@
     end_function \name
     .endm
 
-/* The same for 8 or 16 channel pairs, whose U of a position stays in s registers: faster than flash if there
+/* The same for 2 or 16 channel pairs, whose U of a position stays in s registers: faster than flash if there
  * are more than four tiles. r1: M cursor. On the stack: its end at this position, U, what goes back in V and in
  * M to the next position, and the end of the first.
  */
@@ -174,21 +176,21 @@
     str     r7, [sp, #16]
     mov     r1, r2
 1:  ldr     r3, [sp, #4]                    @ ---- a position
-    .if \pairs == 8
-    vldmia  r3!, {s0-s15}
+    .if \pairs == 2
+    vldmia  r3!, {s0-s3}
     .else
     vldmia  r3!, {s0-s31}
     .endif
     str     r3, [sp, #4]
 2:  held_pair \positions, 1, s0, s1         @ ---- four tiles
     held_pair \positions, 0, s2, s3
+    .if \pairs == 16
     held_pair \positions, 0, s4, s5
     held_pair \positions, 0, s6, s7
     held_pair \positions, 0, s8, s9
     held_pair \positions, 0, s10, s11
     held_pair \positions, 0, s12, s13
     held_pair \positions, 0, s14, s15
-    .if \pairs == 16
     held_pair \positions, 0, s16, s17
     held_pair \positions, 0, s18, s19
     held_pair \positions, 0, s20, s21
@@ -218,10 +220,96 @@
 
     multiply winograd4_multiply, WINOGRAD4_SPACE
     multiply winograd2_multiply, WINOGRAD2_SPACE
-    multiply_held winograd4_multiply_8, WINOGRAD4_SPACE, 8
-    multiply_held winograd2_multiply_8, WINOGRAD2_SPACE, 8
+    multiply_held winograd4_multiply_2, WINOGRAD4_SPACE, 2
     multiply_held winograd4_multiply_16, WINOGRAD4_SPACE, 16
     multiply_held winograd2_multiply_16, WINOGRAD2_SPACE, 16
+
+/* multiply of 4 output channels and 8 channel pairs: 4 x 2 tiles, for which all 32 words of U fit the s registers
+ * and a word of V serves four channels. r1: M cursor. On the stack: its end at this position, U of the first two
+ * channels, and the end's end.
+ */
+    .macro wide_pair positions, first, u0, u1, u2, u3
+    ldrd    r12, lr, [r0], #\positions * 16
+    vmov    r2, r3, \u0, \u1
+    product \first, r4, r2, r12
+    product \first, r5, r2, lr
+    product \first, r6, r3, r12
+    product \first, r7, r3, lr
+    vmov    r2, r3, \u2, \u3
+    product \first, r8, r2, r12
+    product \first, r9, r2, lr
+    product \first, r10, r3, r12
+    product \first, r11, r3, lr
+    .endm
+
+    /* Tiles `tile` and the next of four. */
+    .macro wide_tiles positions, tile
+    wide_pair \positions, 1, s0, s1, s16, s17
+    wide_pair \positions, 0, s2, s3, s18, s19
+    wide_pair \positions, 0, s4, s5, s20, s21
+    wide_pair \positions, 0, s6, s7, s22, s23
+    wide_pair \positions, 0, s8, s9, s24, s25
+    wide_pair \positions, 0, s10, s11, s26, s27
+    wide_pair \positions, 0, s12, s13, s28, s29
+    wide_pair \positions, 0, s14, s15, s30, s31
+    str     r4, [r1, #M_TILE(\positions) * \tile]
+    str     r6, [r1, #M_TILE(\positions) * \tile + \positions * 4]
+    str     r8, [r1, #M_TILE(\positions) * \tile + \positions * 8]
+    str     r10, [r1, #M_TILE(\positions) * \tile + \positions * 12]
+    str     r5, [r1, #M_TILE(\positions) * (\tile + 1)]
+    str     r7, [r1, #M_TILE(\positions) * (\tile + 1) + \positions * 4]
+    str     r9, [r1, #M_TILE(\positions) * (\tile + 1) + \positions * 8]
+    str     r11, [r1, #M_TILE(\positions) * (\tile + 1) + \positions * 12]
+    .endm
+
+    .macro multiply_wide name, positions
+    function \name
+    push    CALLEE
+    ldr     r4, [sp, #ON_STACK]
+    vpush   {s16-s31}
+    sub     sp, sp, #20
+    mov     r6, #\positions * 16 * 8
+    mul     r5, r4, r6
+    sub     r5, r5, #16
+    mov     r6, #M_TILE(\positions) * 4
+    mul     r6, r4, r6
+    add     r7, r2, r6
+    sub     r6, r6, #4
+    strd    r7, r1, [sp]
+    strd    r5, r6, [sp, #8]
+    add     r7, r7, #\positions * 4
+    str     r7, [sp, #16]
+    mov     r1, r2
+1:  ldr     r3, [sp, #4]                    @ ---- a position
+    add     r4, r3, #\positions * 64
+    vldmia  r3!, {s0-s15}
+    vldmia  r4, {s16-s31}
+    str     r3, [sp, #4]
+2:  wide_tiles \positions, 0               @ ---- four tiles
+    sub     r0, r0, #\positions * 64
+    sub     r0, r0, #\positions * 64 - 8
+    wide_tiles \positions, 2
+    sub     r0, r0, #8
+    ldr     r3, [sp]
+    add     r1, r1, #M_TILE(\positions) * 4
+    cmp     r1, r3
+    bne     2b
+    ldrd    r4, r5, [sp, #8]                @ ---- all tiles done
+    ldr     r6, [sp, #16]
+    sub     r0, r0, r4
+    sub     r1, r1, r5
+    adds    r3, r3, #4
+    str     r3, [sp]
+    cmp     r3, r6
+    bne     1b
+    add     sp, sp, #20
+    vpop    {s16-s31}
+    pop     {r4-r11, pc}
+    end_function \name
+    .endm
+
+    multiply_wide winograd4_multiply_wide, WINOGRAD4_SPACE
+    multiply_wide winograd2_multiply_wide, WINOGRAD2_SPACE
 
 /* --- B^T of n = 4: r2 .. r7 to r2, r8, r9, r10, r11, r7 */
     .macro transform4
@@ -814,6 +902,8 @@
     .endm
 
     function winograd2s2_multiply
+    tst     r3, #7
+    beq     winograd2s2_multiply_8
     push    CALLEE
     ldr     r4, [sp, #ON_STACK]
     vmov    s7, r3
@@ -892,6 +982,152 @@
     pop     {r4-r11, pc}
     .ltorg
     end_function winograd2s2_multiply
+
+/* The same for multiples of 8 channel pairs: U of 16 (8) steps of a run stays in s registers for all tiles, so that
+ * flash is read once. Sums of longer runs wait in M. r1: M cursor. On the stack:
+ */
+#define HELD_M_END     0  /* of M's cursor at this position */
+#define HELD_BEGIN     4  /* how the accumulators begin: zero, or loaded from M */
+#define HELD_ENTRY     8  /* into the steps */
+#define HELD_V_STEP    12 /* from the end of a run to the next four tiles */
+#define HELD_M         16 /* its cursor at the first tile */
+#define HELD_V         20 /* V of the first tile */
+#define HELD_U         24
+#define HELD_LEFT      28 /* steps */
+#define HELD_COUNTS    32
+#define HELD_POSITIONS 36 /* left */
+#define HELD_PAIRS     40
+#define HELD_QUAD      44 /* bytes of V */
+#define HELD_BYTES     48
+
+    .macro held_step u0, u1
+    vmov    r2, r3, \u0, \u1
+    ldrd    r12, lr, [r0], #8
+    product 0, r4, r2, r12
+    product 0, r5, r2, lr
+    product 0, r8, r3, r12
+    product 0, r9, r3, lr
+    ldrd    r12, lr, [r0], #8
+    product 0, r6, r2, r12
+    product 0, r7, r2, lr
+    product 0, r10, r3, r12
+    product 0, r11, r3, lr
+    .endm
+
+    function winograd2s2_multiply_8
+    push    CALLEE
+    ldr     r4, [sp, #ON_STACK]
+    vpush   {s16-s31}
+    sub     sp, sp, #HELD_BYTES
+    str     r3, [sp, #HELD_PAIRS]
+    mov     r5, #25 * 16
+    mul     r5, r5, r3
+    str     r5, [sp, #HELD_QUAD]
+    mov     r6, #M_TILE(WINOGRAD2S2_SPACE) * 4
+    mla     r6, r6, r4, r2
+    str     r6, [sp, #HELD_M_END]
+    str     r0, [sp, #HELD_V]
+    str     r1, [sp, #HELD_U]
+    str     r2, [sp, #HELD_M]
+    mov     r6, #WINOGRAD2S2_SPACE
+    str     r6, [sp, #HELD_POSITIONS]
+    ldr     r2, =0x12101212                 @ as above
+1:  ldr     r3, [sp, #HELD_PAIRS]           @ ---- a position; its count is 2^(r2 & 3)
+    and     r4, r2, #3
+    lsr     r2, r2, #4
+    orr     r2, r2, #0x20000000
+    str     r2, [sp, #HELD_COUNTS]
+    lsl     r3, r3, r4
+    adr     r4, 5f
+    orr     r4, r4, #1
+2:  ldr     r5, [sp, #HELD_U]               @ ---- 16 or 8 steps of r3
+    str     r4, [sp, #HELD_BEGIN]
+    tst     r3, #8
+    bne     3f
+    vldmia  r5!, {s0-s31}
+    adr     r6, 7f
+    mov     r7, #16
+    b       4f
+3:  vldmia  r5!, {s16-s31}
+    adr     r6, 8f
+    mov     r7, #8
+4:  str     r5, [sp, #HELD_U]
+    orr     r6, r6, #1
+    str     r6, [sp, #HELD_ENTRY]
+    sub     r3, r3, r7
+    str     r3, [sp, #HELD_LEFT]
+    ldr     r8, [sp, #HELD_QUAD]
+    sub     r8, r8, r7, lsl #4
+    str     r8, [sp, #HELD_V_STEP]
+    ldr     r0, [sp, #HELD_V]
+    add     r7, r0, r7, lsl #4
+    str     r7, [sp, #HELD_V]
+    ldr     r1, [sp, #HELD_M]
+9:  ldrd    r2, r3, [sp, #HELD_BEGIN]       @ ---- four tiles; r3: HELD_ENTRY
+    bx      r2
+    .balign 4
+5:
+    .irp    acc, r4, r5, r6, r7, r8, r9, r10, r11
+    mov     \acc, #0
+    .endr
+    bx      r3
+    .balign 4
+6:
+    ldr     r4, [r1]
+    ldr     r5, [r1, #M_TILE(WINOGRAD2S2_SPACE)]
+    ldr     r6, [r1, #M_TILE(WINOGRAD2S2_SPACE) * 2]
+    ldr     r7, [r1, #M_TILE(WINOGRAD2S2_SPACE) * 3]
+    ldr     r8, [r1, #WINOGRAD2S2_SPACE * 4]
+    ldr     r9, [r1, #WINOGRAD2S2_SPACE * 4 + M_TILE(WINOGRAD2S2_SPACE)]
+    ldr     r10, [r1, #WINOGRAD2S2_SPACE * 4 + M_TILE(WINOGRAD2S2_SPACE) * 2]
+    ldr     r11, [r1, #WINOGRAD2S2_SPACE * 4 + M_TILE(WINOGRAD2S2_SPACE) * 3]
+    bx      r3
+    .balign 4
+7:
+    held_step s0, s1
+    held_step s2, s3
+    held_step s4, s5
+    held_step s6, s7
+    held_step s8, s9
+    held_step s10, s11
+    held_step s12, s13
+    held_step s14, s15
+8:
+    held_step s16, s17
+    held_step s18, s19
+    held_step s20, s21
+    held_step s22, s23
+    held_step s24, s25
+    held_step s26, s27
+    held_step s28, s29
+    held_step s30, s31
+    store_products r1, WINOGRAD2S2_SPACE
+    ldr     r2, [sp, #HELD_V_STEP]
+    ldr     r3, [sp, #HELD_M_END]
+    add     r0, r0, r2
+    cmp     r1, r3
+    bne     9b
+    ldr     r3, [sp, #HELD_LEFT]            @ ---- all tiles done
+    adr     r4, 6b
+    orr     r4, r4, #1
+    cmp     r3, #0
+    bne     2b
+    ldr     r2, [sp, #HELD_M_END]
+    ldr     r3, [sp, #HELD_M]
+    ldr     r4, [sp, #HELD_POSITIONS]
+    adds    r2, r2, #4
+    adds    r3, r3, #4
+    str     r2, [sp, #HELD_M_END]
+    str     r3, [sp, #HELD_M]
+    ldr     r2, [sp, #HELD_COUNTS]
+    subs    r4, r4, #1
+    str     r4, [sp, #HELD_POSITIONS]
+    bne     1b
+    add     sp, sp, #HELD_BYTES
+    vpop    {s16-s31}
+    pop     {r4-r11, pc}
+    .ltorg
+    end_function winograd2s2_multiply_8
 
     /* The exact sums in r2 .. r5: outputs (0,0), (0,1), (1,0), (1,1). r11: bias. Ends at the next channel's M. */
     .macro sums2s2

@@ -227,6 +227,23 @@ void winograd2_multiply(const uint32_t *v, const uint32_t *u, uint32_t *m, int32
     multiply(v, u, m, channel_pairs, tile_quads, WINOGRAD2_SPACE);
 }
 
+static void multiply_wide(const uint32_t *v, const uint32_t *u, uint32_t *m, int32_t channel_pairs,
+                          int32_t tile_quads, int32_t positions) {
+    for (int32_t c = 0; c < 4; c += 2)
+        multiply(v, u + c * positions * channel_pairs, m + c * positions, channel_pairs, tile_quads,
+                 positions);
+}
+
+void winograd4_multiply_wide(const uint32_t *v, const uint32_t *u, uint32_t *m, int32_t channel_pairs,
+                             int32_t tile_quads) {
+    multiply_wide(v, u, m, channel_pairs, tile_quads, WINOGRAD4_SPACE);
+}
+
+void winograd2_multiply_wide(const uint32_t *v, const uint32_t *u, uint32_t *m, int32_t channel_pairs,
+                             int32_t tile_quads) {
+    multiply_wide(v, u, m, channel_pairs, tile_quads, WINOGRAD2_SPACE);
+}
+
 /* A^T of n = 4: outputs 3 * 2^a times the sums, a = 3, 2, 1, 1. */
 static const uint8_t power4[4] = {3, 2, 1, 1};
 
