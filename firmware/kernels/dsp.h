@@ -101,6 +101,12 @@ static inline uint32_t ssub16(uint32_t x, uint32_t y) {
     return result;
 }
 
+static inline uint32_t rev16(uint32_t x) {
+    uint32_t result;
+    __asm__("rev16 %0, %1" : "=r"(result) : "r"(x));
+    return result;
+}
+
 static inline int32_t qadd(int32_t x, int32_t y) {
     return (int32_t)__QADD(x, y);
 }
@@ -191,6 +197,11 @@ static inline uint32_t pkhtb_asr16(uint32_t x, uint32_t y) {
 /* Each lane of x minus that of y, modulo 2^16. */
 static inline uint32_t ssub16(uint32_t x, uint32_t y) {
     return dsp_lanes(dsp_low(x) - dsp_low(y), dsp_high(x) - dsp_high(y));
+}
+
+/* The bytes of each half change places. */
+static inline uint32_t rev16(uint32_t x) {
+    return (x & 0x00ff00ffu) << 8 | (x >> 8 & 0x00ff00ffu);
 }
 
 /* Saturating sum. */

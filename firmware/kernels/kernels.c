@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "dsp/depthwise_planes.h"
+#include "dsp/gemm.h"
 
 #define GAP_NONE(name)  NULL
 #define GAP_EXACT(name) NULL
@@ -103,6 +104,11 @@ uint32_t kernel_weights_bytes(const struct kernel *kernel, const void *params) {
     case WEIGHTS_PLANES_WIDE: {
         const struct depthwise_params *p = params;
         return planes_bytes(p, (uint32_t)(p->kernel_h * planes_wide_row_words(p->kernel_w, p->stride_w)));
+    }
+    case WEIGHTS_PAIRS:
+    case WEIGHTS_BYTEPAIRS: {
+        const struct conv2d_params *p = params;
+        return 4 * gemm_blob_words(p->kernel_h * p->kernel_w * p->in_c, p->out_c);
     }
     case WEIGHTS_SOFTMAX_TABLE:
         return 256 * sizeof(int32_t);

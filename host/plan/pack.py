@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from host.defs import KernelDef
-from host.plan import pack_depthwise, pack_winograd
+from host.plan import pack_depthwise, pack_gemm, pack_winograd
 from host.plan.network import Step
 
 
@@ -63,6 +63,8 @@ _WEIGHTS: dict[str, Callable[[Step], bytes | None]] = {
     "PLANES_3X3_STRIDE2": pack_depthwise.planes_3x3_stride2,
     "PLANES_REGISTERS": pack_depthwise.planes_registers,
     "PLANES_WIDE": pack_depthwise.planes_wide,
+    "PAIRS": pack_gemm.pairs,
+    "BYTEPAIRS": pack_gemm.bytepairs,
 }
 
 _CHANNELS: dict[str, Callable[[Step], bytes | None]] = {

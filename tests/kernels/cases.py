@@ -27,6 +27,8 @@ PACKED = (
     "PLANES_3X3_STRIDE2",
     "PLANES_REGISTERS",
     "PLANES_WIDE",
+    "PAIRS",
+    "BYTEPAIRS",
 )
 
 _int8 = st.one_of(st.integers(-128, 127), st.sampled_from([-128, 0, 127]))

@@ -1,88 +1,149 @@
 #include "gemm.h"
 
-/* Adds four inputs: a weight word of each channel, four words of the pixel pair, to the sums
- * s<channel><pixel>. A macro on scalars, for GCC keeps an array of sums in memory. */
-#define ACCUMULATE(w0, w1)                                                                                   \
-    do {                                                                                                     \
-        const uint32_t word0 = (w0), word1 = (w1);                                                           \
-        const uint32_t even0 = sxtb16(word0), odd0 = sxtb16_ror8(word0);                                     \
-        const uint32_t even1 = sxtb16(word1), odd1 = sxtb16_ror8(word1);                                     \
-        uint32_t even = x[0], odd = x[1];                                                                    \
-        s00 = smlad(even, even0, s00);                                                                       \
-        s10 = smlad(even, even1, s10);                                                                       \
-        s00 = smlad(odd, odd0, s00);                                                                         \
-        s10 = smlad(odd, odd1, s10);                                                                         \
-        even = x[2], odd = x[3];                                                                             \
-        s01 = smlad(even, even0, s01);                                                                       \
-        s11 = smlad(even, even1, s11);                                                                       \
-        s01 = smlad(odd, odd0, s01);                                                                         \
-        s11 = smlad(odd, odd1, s11);                                                                         \
-        w0_next += 4, w1_next += 4, x += 4;                                                                  \
-    } while (0)
+#define SCRATCH_BYTES 1920
+#define EIGHT_BYTES   4608 /* most scratch for eight pixels */
+#define MOST_PIXELS   64
 
-/* Two channels for all pixels of a block, ready to run. */
-struct tile {
-    const int8_t *w0, *w1;
-    const struct requant_channel *c0, *c1;
-    struct rescale r0, r1;
-    const struct rescale_layer *layer;
-    int32_t inputs;
-    int32_t out_c;
-    int32_t second; /* channels from the first to the second: 1, or 0 if there is none */
-};
+static gemm_kernel *const kernels[GEMM_FORMS][2] = {{gemm_pairs_ties, gemm_pairs_short},
+                                                    {gemm_bytepairs_ties, gemm_bytepairs_short}};
+static gemm_sums_kernel *const sums_kernels[GEMM_FORMS] = {gemm_pairs_sums, gemm_bytepairs_sums};
+static gemm_expand_kernel *const expand_kernels[GEMM_FORMS] = {gemm_pairs_expand, gemm_bytepairs_expand};
 
-#define MULTIPLY(tile)                                                                                       \
-    const int8_t *w0_next = (tile)->w0, *w1_next = (tile)->w1;                                               \
-    int32_t s00 = (tile)->r0.bias, s01 = s00, s10 = (tile)->r1.bias, s11 = s10;                              \
-    for (const uint32_t *end = x + ((tile)->inputs & ~7); x != end;) {                                       \
-        ACCUMULATE(load_word(w0_next), load_word(w1_next));                                                  \
-        ACCUMULATE(load_word(w0_next), load_word(w1_next));                                                  \
-    }                                                                                                        \
-    if ((tile)->inputs & 4) ACCUMULATE(load_word(w0_next), load_word(w1_next));                              \
-    const int32_t rest = (tile)->inputs & 3;                                                                 \
-    if (rest) ACCUMULATE(load_bytes(w0_next, rest), load_bytes(w1_next, rest))
-
-/* Whole pairs of pixels and short rescales. */
-KEEP_ORDER static const uint32_t *short_pairs(const struct tile *tile, const uint32_t *x, int32_t pairs,
-                                              int8_t *out) {
-    const int32_t addend = tile->layer->addend;
-    for (; pairs > 0; pairs--) {
-        MULTIPLY(tile);
-        int8_t *next = out + tile->out_c;
-        out[0] = rescale_short(s00, &tile->r0, addend);
-        out[1] = rescale_short(s10, &tile->r1, addend);
-        next[0] = rescale_short(s01, &tile->r0, addend);
-        next[1] = rescale_short(s11, &tile->r1, addend);
-        out = next + tile->out_c;
-    }
-    return x;
+int32_t gemm_block_pixels(int32_t inputs, int32_t pixels) {
+    const int32_t pixel_bytes = 8 * gemm_groups(inputs);
+    int32_t fit = SCRATCH_BYTES / pixel_bytes / GEMM_TILE * GEMM_TILE;
+    if (fit < 8) fit = 8 * pixel_bytes <= EIGHT_BYTES ? 8 : GEMM_TILE;
+    if (fit > MOST_PIXELS) fit = MOST_PIXELS;
+    const int32_t all = (pixels + GEMM_TILE - 1) / GEMM_TILE * GEMM_TILE;
+    return fit < all ? fit : all;
 }
 
-/* Anything else: an odd last pixel, a single channel (then both are the first), a plain rescale. */
-KEEP_ORDER static void plain_pairs(const struct tile *tile, const uint32_t *x, int32_t pixels, int8_t *out) {
-    for (; pixels > 0; pixels -= 2, out += 2 * tile->out_c) {
-        MULTIPLY(tile);
-        out[0] = rescale_plain(s00, tile->c0, tile->layer);
-        out[tile->second] = rescale_plain(s10, tile->c1, tile->layer);
-        if (pixels > 1) {
-            out[tile->out_c] = rescale_plain(s01, tile->c0, tile->layer);
-            out[tile->out_c + tile->second] = rescale_plain(s11, tile->c1, tile->layer);
+int32_t gemm_block_bytes(int32_t inputs, int32_t pixels) {
+    return gemm_block_pixels(inputs, pixels) * 8 * gemm_groups(inputs);
+}
+
+uint32_t gemm_blob_words(int32_t inputs, int32_t out_c) {
+    return (uint32_t)((out_c + 1) / 2) *
+           (GEMM_RECORD_BYTES / sizeof(uint32_t) + 2 * (uint32_t)gemm_groups(inputs));
+}
+
+struct gemm gemm_prepare(const struct kernel_args *args, enum gemm_form form, int32_t inputs) {
+    const struct conv2d_params *p = args->params;
+    const struct gemm_record *records = args->weights;
+    return (struct gemm){records,
+                         (const uint32_t *)(records + (p->out_c + 1) / 2),
+                         gemm_groups(inputs),
+                         p->out_c,
+                         form,
+                         rescale_layer(p->output_zero, p->clamp_min, p->clamp_max, p->rounding)};
+}
+
+static inline uint32_t *put(enum gemm_form form, uint32_t word, uint32_t *to) {
+    if (form == GEMM_BYTEPAIRS) {
+        to[0] = sxtb16_ror8(word);
+        to[GEMM_TILE] = rev16(word) ^ 0x007f007fu;
+    } else {
+        to[0] = sxtb16(word);
+        to[GEMM_TILE] = sxtb16_ror8(word);
+    }
+    return to + 2 * GEMM_TILE;
+}
+
+uint32_t *gemm_expand_pixel(enum gemm_form form, const int8_t *from, int32_t count, uint32_t *to) {
+    for (; count >= 4; count -= 4, from += 4) to = put(form, load_word(from), to);
+    return count > 0 ? put(form, load_bytes(from, count), to) : to;
+}
+
+uint32_t *gemm_expand_tile(enum gemm_form form, const int8_t *from, int32_t step, int32_t count,
+                           uint32_t *to) {
+    const int32_t whole = count / 4;
+    if (whole > 0) expand_kernels[form](from, step, to, whole);
+    to += whole * 2 * GEMM_TILE;
+    if (count % 4 == 0) return to;
+    from += whole * 4;
+    for (int32_t i = 0; i < GEMM_TILE; i++, from += step) gemm_expand_pixel(form, from, count % 4, to + i);
+    return to + 2 * GEMM_TILE;
+}
+
+enum code { PLAIN, TIES, SHORT };
+
+static enum code code_of(const struct gemm_record *record) {
+    const int32_t powers = record->scale[0].power | record->scale[1].power;
+    return powers < 0 ? PLAIN : powers & 1 ? SHORT : TIES;
+}
+
+static void plain_pair(const struct gemm *gemm, int32_t pair, const uint32_t *tiles, int32_t pixels,
+                       int8_t *out) {
+    const struct gemm_record *record = gemm->records + pair;
+    const int32_t channels = gemm->out_c - 2 * pair < 2 ? 1 : 2;
+    struct requant_channel rescale[2];
+    for (int32_t i = 0; i < 2; i++) {
+        const int32_t shift = record->scale[i].power & 63;
+        rescale[i] = (struct requant_channel){0, record->scale[i].multiplier & INT32_MAX,
+                                              (shift > 61 ? 61 : shift) - 31};
+    }
+    for (; pixels > 0; pixels -= GEMM_TILE, tiles += 2 * GEMM_TILE * gemm->groups) {
+        int32_t sums[2 * GEMM_TILE];
+        sums_kernels[gemm->form](tiles, gemm->weights + 2 * gemm->groups * pair, record, sums, gemm->groups);
+        for (int32_t i = 0; i < GEMM_TILE && i < pixels; i++, out += gemm->out_c)
+            for (int32_t channel = 0; channel < channels; channel++)
+                out[channel] = rescale_plain(sums[GEMM_TILE * channel + i], &rescale[channel], &gemm->layer);
+    }
+}
+
+/* Channel pairs of one code, SHORT or TIES: whole tiles in place, a last one with fewer pixels by way of the stack. */
+static void short_pairs(const struct gemm *gemm, enum code code, int32_t pair, int32_t pairs,
+                        const uint32_t *tiles, int32_t pixels, int8_t *out) {
+    gemm_kernel *const kernel = kernels[gemm->form][code == SHORT];
+    const uint32_t *weights = gemm->weights + 2 * gemm->groups * pair;
+    const struct gemm_record *records = gemm->records + pair;
+    const int32_t tile_bytes = 8 * GEMM_TILE * gemm->groups, second = gemm->out_c > 2 * pair + 1;
+    const int32_t whole = pixels / GEMM_TILE, rest = pixels % GEMM_TILE;
+    struct gemm_pass pass = {out + 2 * pair,
+                             gemm->out_c,
+                             second,
+                             gemm->layer.output_zero,
+                             pairs,
+                             whole * tile_bytes,
+                             8 * gemm->groups,
+                             (GEMM_COPIES - (gemm->groups - 1) % GEMM_COPIES) % GEMM_COPIES};
+    if (gemm->groups == 1) pass.skip = GEMM_COPIES;
+    if (whole > 0) kernel(tiles, weights, records, &pass);
+    if (rest == 0) return;
+    int8_t tile[2 * GEMM_TILE];
+    pass.out = tile;
+    pass.out_step = 2;
+    pass.pairs = 1;
+    pass.tiles_bytes = tile_bytes;
+    tiles += 2 * GEMM_TILE * gemm->groups * whole;
+    out += whole * GEMM_TILE * gemm->out_c + 2 * pair;
+    for (; pairs > 0; pairs--, weights += 2 * gemm->groups, records++, out += 2) {
+        kernel(tiles, weights, records, &pass);
+        for (int32_t i = 0; i < rest; i++) {
+            out[i * gemm->out_c] = tile[2 * i];
+            if (second) out[i * gemm->out_c + 1] = tile[2 * i + 1];
         }
     }
 }
 
-void gemm_block(const struct gemm *gemm, const uint32_t *pairs, int32_t pixels, int8_t *out) {
-    struct tile tile = {.layer = &gemm->layer, .inputs = gemm->inputs, .out_c = gemm->out_c};
-    for (int32_t oc = 0; oc < gemm->out_c; oc += 2) {
-        tile.second = oc + 1 < gemm->out_c;
-        tile.c0 = &gemm->channels[oc];
-        tile.c1 = tile.c0 + tile.second;
-        tile.w0 = gemm->weights + oc * gemm->inputs;
-        tile.w1 = tile.w0 + tile.second * gemm->inputs;
-        const bool short0 = rescale_prepare(&tile.r0, tile.c0, &gemm->layer);
-        const bool short1 = rescale_prepare(&tile.r1, tile.c1, &gemm->layer);
-        const int32_t whole = short0 && short1 && tile.second ? pixels / 2 : 0;
-        const uint32_t *x = short_pairs(&tile, pairs, whole, out + oc);
-        plain_pairs(&tile, x, pixels - 2 * whole, out + oc + 2 * whole * gemm->out_c);
+static void clamp(int8_t *out, int32_t count, int32_t min, int32_t max) {
+    for (; count > 0; count--, out++) *out = (int8_t)(*out < min ? min : *out > max ? max : *out);
+}
+
+void gemm_block(const struct gemm *gemm, const uint32_t *tiles, int32_t pixels, int8_t *out) {
+    const int32_t whole = gemm->out_c / 2, all = (gemm->out_c + 1) / 2;
+    for (int32_t pair = 0; pair < all;) {
+        const enum code code = code_of(gemm->records + pair);
+        int32_t end = pair + 1;
+        if (code == PLAIN) {
+            plain_pair(gemm, pair, tiles, pixels, out + 2 * pair);
+        } else {
+            while (end < whole && code_of(gemm->records + end) == code) end++;
+            short_pairs(gemm, code, pair, end - pair, tiles, pixels, out);
+        }
+        pair = end;
     }
+    const struct rescale_layer *layer = &gemm->layer;
+    if (layer->clamp_min != INT8_MIN || layer->clamp_max != INT8_MAX)
+        clamp(out, pixels * gemm->out_c, layer->clamp_min, layer->clamp_max);
 }

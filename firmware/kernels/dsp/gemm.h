@@ -1,65 +1,117 @@
-/* The matrix product that the convolutions share: output channels against a block of pixels, two by two.
+/* The matrix product that the convolutions share: output channels, two by two, against tiles of four pixels.
  *
- * A block holds pairs of pixels, expanded to int16. Of a pair, four inputs of the first pixel, then the same
- * four of the second; within four the order is 0 2 1 3, which is what SXTB16 makes of a weight word. Inputs
- * are padded with zeros to a multiple of four. Weights stay int8, as TensorFlow Lite has them; they may be
- * unaligned.
+ * Inputs of a pixel (channels, or a window's) come in groups of four, a0 .. a3. A tile is, group by group, eight words of
+ * two int16 lanes: X of its four pixels, then Y of them. Two forms of the same product, chosen by the host:
  *
- * Inner loop: 2 channels x 2 pixels x 4 inputs = 16 products in 2 loads and 4 SXTB16 of weights, 4 words of
- * activations and 8 SMLAD; one pointer serves both pixels, so that everything stays in registers.
+ *              X          Y                                  a word of weights, whose lanes meet X and then Y
+ *   PAIRS      (a0, a2)   (a1, a3)                           bytes (u0, v0, u2, v2), (u1, v1, u3, v3) of channels u and v
+ *   BYTEPAIRS  (a1, a3)   256 * (a0, a2) - (a1, a3) + 127    (256 * u1 + u0, 256 * u3 + u2), then the same of v
+ *
+ * PAIRS: SXTB16 of a word is u's pair, SXTB16 with ROR #8 is v's; each product takes one SMLAD. 26 instructions a group for
+ * 32 products. Exact for all weights and modulo 2^32.
+ * BYTEPAIRS: the word as it is meets X, its SXTB16 (u0, u2) meets Y, so that channel u adds up
+ *     (256 u1 + u0) a1 + u0 (256 a0 - a1 + 127) + ... = 256 * (u0 a0 + u1 a1 + ...) + 127 * (u0 + u2)
+ * The bias undoes the second part; ASR #8 gives the sum. 23 instructions a group. Y spans int16 exactly: its bytes are a0
+ * above 127 - a1 = a1 ^ 0x7f, so REV16 and EOR make it. Exact if 256 * u1 + u0 fits int16 (no weight -128 above a negative
+ * one) and every sum, bias included, is within +-2^23: host/plan/pack_gemm.py.
+ *
+ * The blob: a record of each channel pair, then the weights of each pair, group by group two words; groups and an odd last
+ * channel are filled up with zeros. Own work of this project.
  */
 #ifndef TINYCONV_GEMM_H
 #define TINYCONV_GEMM_H
 
-#include "../dsp.h"
-#include "../kernel.h"
-#include "rescale.h"
+#define GEMM_TILE         4 /* pixels */
+#define GEMM_COPIES       5 /* of a group's code in the inner loop */
+#define GEMM_RECORD_BYTES 24
+#define GEMM_FEW_INPUTS   16 /* so many or fewer are faster as PAIRS: no ASR, cheaper to expand */
 
-/* Inputs of a pixel, rounded up to whole groups of four. */
+#ifndef __ASSEMBLER__
+
+    #include "../kernel.h"
+    #include "rescale.h"
+
+enum gemm_form { GEMM_PAIRS, GEMM_BYTEPAIRS, GEMM_FORMS };
+
+/* Two output channels. `bias` starts the sum (BYTEPAIRS: 256 * bias - 127 * the weights at even places). `power` says how the
+ * sum x becomes an output:
+ *   odd   SHORT  smmlar(y, power, zero) of y = smmlar(x, multiplier, x), then SSAT #8: multiplier is 2m - 2^32, power is
+ *                2^(32-e) + 1 for a right shift of e; the 1 breaks ties away from zero. For e in 2 .. 11 and any x;
+ *                for e in 12 .. 31 while |y| < 2^(32-e).
+ *   even  TIES   the same with y + (y >> 31) for y and power = 2^(32-e): any x, e in 2 .. 31.
+ *         0 in either makes the output output_zero, for multiplier 0 and for |y| < 2^(e-1).
+ *   < 0   PLAIN  the multiplier as it is; the low six bits are shift + 31.
+ * The code of a pair is the same for both channels. Any bits are safe: the worst they do is a wrong output. */
+struct gemm_record {
+    int32_t bias[2];
+    struct {
+        int32_t multiplier;
+        int32_t power;
+    } scale[2];
+};
+
+/* What a micro-kernel runs through. */
+struct gemm_pass {
+    int8_t *out;      /* first pixel, first channel */
+    int32_t out_step; /* bytes from a pixel to the next */
+    int32_t second;   /* bytes from the first channel of a pair to the second: 1, or 0 to drop the second */
+    int32_t zero;     /* output_zero */
+    int32_t pairs;    /* of channels, at least 1 */
+    int32_t tiles_bytes;   /* of all tiles, at least one */
+    int32_t weights_bytes; /* of a pair */
+    int32_t skip;          /* copies of the inner loop to leave out at first */
+};
+
+/* Channel pairs against tiles, requantised and stored. One function for each form and SHORT or TIES. */
+typedef void gemm_kernel(const uint32_t *tiles, const uint32_t *weights, const struct gemm_record *records,
+                         const struct gemm_pass *pass);
+gemm_kernel gemm_pairs_short, gemm_pairs_ties, gemm_bytepairs_short, gemm_bytepairs_ties;
+
+/* One channel pair against one tile: sums[channel][pixel]. groups >= 1. */
+typedef void gemm_sums_kernel(const uint32_t *tile, const uint32_t *weights, const struct gemm_record *record,
+                              int32_t *sums, int32_t groups);
+gemm_sums_kernel gemm_pairs_sums, gemm_bytepairs_sums;
+
+/* A tile's words from four pixels, `step` bytes apart: groups >= 1 groups from each. */
+typedef void gemm_expand_kernel(const int8_t *from, int32_t step, uint32_t *to, int32_t groups);
+gemm_expand_kernel gemm_pairs_expand, gemm_bytepairs_expand;
+
+/* A layer, ready to multiply. */
+struct gemm {
+    const struct gemm_record *records;
+    const uint32_t *weights;
+    int32_t groups;
+    int32_t out_c;
+    enum gemm_form form;
+    struct rescale_layer layer;
+};
+
+struct gemm gemm_prepare(const struct kernel_args *args, enum gemm_form form, int32_t inputs);
+
+/* Groups of four inputs. */
 static inline int32_t gemm_groups(int32_t inputs) {
     return (inputs + 3) / 4;
 }
 
-#define GEMM_PAIR_WORDS(inputs) (4 * gemm_groups(inputs))
+/* Pixels of a block, a multiple of 4: what fits 1,920 bytes of scratch, at most 64; 8 where that takes up to 4,608 bytes, for
+ * every block reads all weights from flash; else 4. */
+int32_t gemm_block_pixels(int32_t inputs, int32_t pixels);
 
-/* Pixels of a block: up to 32 in 2 KB of scratch, at least `least`; even. Every block costs each pair of
- * channels a set-up and a pass over its weights. */
-static inline int32_t gemm_block_pixels(int32_t inputs, int32_t least) {
-    const int32_t fit = 2048 / (8 * gemm_groups(inputs)) & ~1;
-    return fit < least ? least : fit > 32 ? 32 : fit;
-}
+/* Bytes of scratch for the tiles of a block. */
+int32_t gemm_block_bytes(int32_t inputs, int32_t pixels);
 
-/* Words of scratch of a block. */
-static inline int32_t gemm_block_words(int32_t inputs, int32_t least) {
-    return gemm_block_pixels(inputs, least) / 2 * GEMM_PAIR_WORDS(inputs);
-}
+/* Words of weights and records. */
+uint32_t gemm_blob_words(int32_t inputs, int32_t out_c);
 
-/* Expands count inputs at `from` to groups at `to`; groups of a pixel are four words apart. */
-static inline uint32_t *gemm_expand(const int8_t *from, int32_t count, uint32_t *to) {
-    for (; count >= 4; count -= 4, from += 4, to += 4) {
-        const uint32_t word = load_word(from);
-        to[0] = sxtb16(word);
-        to[1] = sxtb16_ror8(word);
-    }
-    if (count > 0) {
-        const uint32_t word = load_bytes(from, count);
-        to[0] = sxtb16(word);
-        to[1] = sxtb16_ror8(word);
-        to += 4;
-    }
-    return to;
-}
+/* One pixel of a tile: `to` is its word in the tile. count inputs; returns its word of the next group. */
+uint32_t *gemm_expand_pixel(enum gemm_form form, const int8_t *from, int32_t count, uint32_t *to);
 
-/* out[pixel][channel], pixels out_c apart: channels oc and oc + 1 (or oc alone) for all pixels of the block.
- * weights: row of channel oc, inputs bytes; the next row follows. */
-struct gemm {
-    const int8_t *weights;
-    const struct requant_channel *channels;
-    int32_t inputs;
-    int32_t out_c;
-    struct rescale_layer layer;
-};
+/* Four pixels of a tile; count is any. */
+uint32_t *gemm_expand_tile(enum gemm_form form, const int8_t *from, int32_t step, int32_t count,
+                           uint32_t *to);
 
-void gemm_block(const struct gemm *gemm, const uint32_t *pairs, int32_t pixels, int8_t *out);
+/* All output channels of `pixels` pixels at `out`, which follow each other. */
+void gemm_block(const struct gemm *gemm, const uint32_t *tiles, int32_t pixels, int8_t *out);
 
+#endif
 #endif

@@ -1,0 +1,100 @@
+"""Packs weights and requantisation for the matrix products of firmware/kernels/dsp/gemm.h: PAIRS and BYTEPAIRS.
+
+Everything that exactness needs to know is decided here: whether every sum fits the 23 bits that BYTEPAIRS leaves, and
+which code of requantisation holds for each pair of channels.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from host.plan.network import Step
+from host.plan.pack_winograd import sums_range
+
+ROUND_DOUBLE = 0
+BYTEPAIRS_LIMIT = 1 << 23
+SAFE_SHIFTS = range(2, 12)  # right shifts of the code SHORT for any int32 sum
+PLAIN = -(1 << 31)  # sign of a record's power
+INT32_MIN = -(1 << 31)
+
+
+def pairs(step: Step) -> bytes | None:
+    """Records, then for each channel pair and group of four inputs the bytes u0 v0 u2 v2 u1 v1 u3 v3."""
+    if step.params["weights_zero"]:
+        return None
+    assert step.channels is not None
+    words = _groups(step)[..., [0, 2, 1, 3]].transpose(0, 2, 3, 1)  # [pair, group, input, channel]
+    return _records(step, step.channels[:, 0].astype(np.int64)) + words.astype(np.int8).tobytes()
+
+
+def bytepairs(step: Step) -> bytes | None:
+    """Records, then int16 for each channel pair and group of inputs: 256 * u1 + u0, 256 * u3 + u2, the same of v."""
+    assert step.channels is not None
+    lowest, highest = sums_range(step)
+    groups = _groups(step)
+    lanes = 256 * groups[..., 1::2] + groups[..., ::2]  # [pair, channel, group, lane]
+    fits = lanes.min() >= -(1 << 15) and lowest.min() >= -BYTEPAIRS_LIMIT and highest.max() < BYTEPAIRS_LIMIT
+    if step.params["weights_zero"] or not fits:
+        return None
+    even = groups[..., ::2].sum(axis=(2, 3)).reshape(-1)[: len(lowest)]
+    bias = 256 * step.channels[:, 0].astype(np.int64) - 127 * even
+    return _records(step, bias) + lanes.transpose(0, 2, 1, 3).astype("<i2").tobytes()
+
+
+def short_power(multiplier: int, shift: int, low: int, high: int) -> tuple[int, int] | None:
+    """Powers of the codes SHORT (0 if only TIES holds) and TIES for sums from low to high, or None if neither holds.
+
+    Double rounding: y = SRDHM(x, multiplier), then RDBPOT(y, -shift). TIES subtracts 1 from a negative y, which does not
+    wrap: y > -2^31, for the multiplier is below 2^31. Sums beyond int32 may be any after they wrap.
+    """
+    right = -shift
+    if multiplier == 0:
+        return 0, 0
+    if multiplier < 1 << 30 or right < 2:
+        return None
+    reach = max(_high_mul(max(high, 0), multiplier), -_high_mul(min(low, 0), multiplier))
+    in_int32 = low >= INT32_MIN and high < -INT32_MIN
+    if in_int32 and reach < 1 << right - 1:
+        return 0, 0  # every output is the zero point
+    power = 1 << 32 - right
+    if right in SAFE_SHIFTS or (in_int32 and reach < power):
+        return power + 1, power
+    return 0, power
+
+
+def _high_mul(x: int, multiplier: int) -> int:
+    return (x * multiplier + (1 << 30)) >> 31
+
+
+def _groups(step: Step) -> np.ndarray:
+    """Weights [channel pair, channel, group, 4], int64, filled up with zeros."""
+    assert step.weights is not None
+    flat = step.weights.astype(np.int64).reshape(len(step.weights), -1)
+    flat = np.pad(flat, ((0, -len(flat) % 2), (0, -flat.shape[1] % 4)))
+    return flat.reshape(len(flat) // 2, 2, -1, 4)
+
+
+def _records(step: Step, bias: np.ndarray) -> bytes:
+    """struct gemm_record of each channel pair."""
+    assert step.channels is not None
+    lowest, highest = sums_range(step)
+    double = step.params["rounding"] == ROUND_DOUBLE
+    channels = [(int(m), int(s)) for _, m, s in step.channels]
+    powers = [
+        short_power(m, s, int(low), int(high)) if double else None
+        for (m, s), low, high in zip(channels, lowest, highest, strict=True)
+    ]
+    if len(channels) % 2:  # a last channel that nobody sees
+        bias, channels, powers = np.append(bias, 0), [*channels, (0, 0)], [*powers, (0, 0)]
+    records = np.zeros((len(channels) // 2, 6), np.int64)
+    for i, record in enumerate(records):
+        both = slice(2 * i, 2 * i + 2)
+        record[:2] = bias[both]
+        (m0, s0), (m1, s1) = channels[both]
+        codes = powers[both]
+        if None in codes:
+            record[2:] = m0, PLAIN + s0 + 31, m1, PLAIN + s1 + 31
+            continue
+        ties = any(short == 0 and even != 0 for short, even in codes)
+        record[2:] = 2 * m0, codes[0][ties], 2 * m1, codes[1][ties]
+    return records.astype(np.uint32).astype("<u4").tobytes()
