@@ -61,5 +61,5 @@ def compile_graph(
     """
     graph, slimming = rewrite(original, slimmed=slimmed)
     net = lower.lower(graph)
-    price = choose.choose(net, admits, costs, limits)
+    net, price = choose.choose(net, admits, costs, limits)
     return Compiled(original, graph, slimming, net, serialise.serialise(net), price)

@@ -187,9 +187,7 @@ class _Comparison:
     compiled: Compiled
     expected: dict[int, np.ndarray]
 
-    def __call__(
-        self, layer: str, tensor: int, got: np.ndarray, rows: tuple[int, int] | None = None
-    ) -> None:
+    def __call__(self, layer: str, tensor: int, got: np.ndarray, rows: tuple[int, int] | None = None) -> None:
         """`got` is the int8 value of the graph's tensor on the device, or of its `rows` (first, end)."""
         slimming = self.compiled.slimming
         wanted = slimming.remaining(tensor, self.expected[tensor])

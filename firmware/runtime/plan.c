@@ -103,7 +103,8 @@ static enum status check_tensors(const struct plan *plan, struct plan_error *err
         if (parent >= h->tensor_count || (plan->tensors[parent].flags & (TENSOR_VIEW | TENSOR_CONSTANT)) != 0)
             return INVALID(tensor_view, i);
         const struct range inner = arena_range(plan, i), outer = arena_range(plan, parent);
-        if (is_constant(t) || inner.begin < outer.begin || inner.end > outer.end) return INVALID(tensor_view, i);
+        if (is_constant(t) || inner.begin < outer.begin || inner.end > outer.end)
+            return INVALID(tensor_view, i);
     }
     const uint32_t io_count = (uint32_t)h->input_count + h->output_count;
     for (uint32_t i = 0; i < io_count; i++) {

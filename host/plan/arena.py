@@ -9,10 +9,10 @@ from host.plan import memory
 from host.plan.network import Network, Step
 
 
-def plan_memory(net: Network) -> None:
-    """Sets the offsets of all tensors and scratch buffers, and the arena's size. Kernels are chosen."""
+def plan_memory(net: Network, enough: int = 0) -> None:
+    """Sets the offsets of all tensors and scratch buffers, and the arena's size, which need not be below `enough`."""
     demand = _demand(net)
-    placement = memory.place(demand.buffers, demand.ahead)
+    placement = memory.place(demand.buffers, demand.ahead, enough)
     for tensor, buffer in demand.buffer_of.items():
         net.tensors[tensor].offset = placement.offsets[buffer]
     for tensor in net.tensors:
@@ -23,10 +23,42 @@ def plan_memory(net: Network) -> None:
     net.arena_bytes, net.arena_bound_bytes = placement.arena_bytes, placement.bound_bytes
 
 
+class Needs:
+    """What each step of a network needs at least, whatever the placement, for any kernel that it might have."""
+
+    def __init__(self, net: Network):
+        self._net = net
+        self._lifetimes = net.lifetimes()
+        self._alive = [0] * len(net.steps)
+        for tensor, (first, last) in self._lifetimes.items():
+            size = memory.align(net.tensors[tensor].bytes)
+            for step in range(max(first, 0), min(last + 1, len(net.steps))):
+                self._alive[step] += size
+
+    def of(self, index: int, kernel: str, scratch_bytes: int) -> int:
+        """Bytes of the step with that kernel: all that is alive, and its scratch, less what it may overlap."""
+        return self._alive[index] + memory.align(scratch_bytes) - self._overlap(index, kernel)
+
+    def _overlap(self, index: int, kernel: str) -> int:
+        step, tensors = self._net.steps[index], self._net.tensors
+        if self._lifetimes.get(step.output, (None,))[0] != index:
+            return 0
+        out = memory.align(tensors[step.output].bytes)
+        dying = [t for t in step.inputs if self._lifetimes.get(t, (None, None))[1] == index]
+        match defs.kernels()[kernel].overlap:
+            case "EXACT":
+                return out if any(tensors[t].bytes == tensors[step.output].bytes for t in dying) else 0
+            case "AHEAD" if step.inputs[0] in dying:
+                source = memory.align(tensors[step.inputs[0]].bytes)
+                gap = memory.align(native.gap_bytes(kernel, step.packed_params))
+                return max(0, source + out - max(out, gap + source))
+        return 0
+
+
 def step_bytes(net: Network) -> list[int]:
-    """Bytes that each step needs at least, whatever the placement."""
-    demand = _demand(net)
-    return memory.needs(demand.buffers, demand.ahead, len(net.steps))
+    """Bytes that each step needs at least with the kernel that it has."""
+    needs = Needs(net)
+    return [needs.of(i, s.kernel, s.scratch_bytes) for i, s in enumerate(net.steps)]
 
 
 @dataclass(frozen=True)
@@ -63,10 +95,9 @@ def _shared(net: Network) -> tuple[dict[int, int], dict[int, tuple[int, int]]]:
 
     A step in place (overlap EXACT) gives its output the place of an input that dies there.
     """
-    activations = net.activations
-    spans = {i: net.lifetime(i) for i in activations}
+    spans = net.lifetimes()
     dies = {i: last for i, (_, last) in spans.items()}
-    share = {i: i for i in activations}
+    share = {i: i for i in spans}
     for index, step in enumerate(net.steps):
         if defs.kernels()[step.kernel].overlap != "EXACT" or step.output not in share:
             continue

@@ -8,21 +8,25 @@ exchange that costs least per byte it saves, again and again.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from host import defs, native
 from host.errors import DoesNotFitError, UnsupportedError
-from host.plan import arena, pack, serialise
+from host.plan import arena, pack, serialise, stream
 from host.plan.costs import Costs, default_costs
 from host.plan.network import Network, Step
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Most bytes of the plan (flash) and of the arena (RAM); None is no limit."""
+    """Most bytes of the plan (flash) and of the arena (RAM); None is no limit.
+
+    `slack` is the part of the cheapest plan's cost that a smaller arena may cost on top.
+    """
 
     plan_bytes: int | None = None
     arena_bytes: int | None = None
+    slack: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,11 @@ class Price:
 
 
 NO_LIMITS = Limits()
+MOST_PLACEMENTS = 3
+SMALLER = 0.92  # an arena that costs something must be smaller by this factor to be worth it
+MOST_STREAMED_CHAINS = 3
+TRIALS = 4  # ways to stream a chain whose kernels are really chosen
+STRIP_OVERHEAD_MACS = 200  # what one step more costs: its call and its first and last rows
 
 
 def any_kernel(name: str) -> bool:
@@ -62,23 +71,91 @@ def choose(
     admits: Callable[[str], bool] = any_kernel,
     costs: Costs | None = None,
     limits: Limits = NO_LIMITS,
-) -> Price:
-    """Sets every step's kernel, and places the network's memory.
+) -> tuple[Network, Price]:
+    """The network with every step's kernel chosen and its memory placed, and what the limits cost.
 
+    If kernels alone do not meet the arena's limit, chains of convolutions are streamed by rows (host.plan.stream), and
+    the network returned has other steps than the one given. Then the arena is made smaller as long as that costs at
+    most `limits.slack` of the cheapest plan.
     Raises UnsupportedError with operator, index and reason if no admitted kernel can do a step, DoesNotFitError if
     no choice meets the limits.
     """
     costs = costs or default_costs()
+    unlimited = _choose_kernels(net, admits, costs, replace(limits, arena_bytes=None))
+    cheapest = _choose_kernels(net, admits, costs, NO_LIMITS) if limits.plan_bytes is not None else unlimited
+    net, cost = _meet(net, admits, costs, limits)
+    arena_bytes = net.arena_bytes
+    budget = max(cost, unlimited * (1 + limits.slack))
+    while limits.slack > 0:
+        target = int(arena_bytes * SMALLER)
+        try:
+            smaller, price = _meet(net, admits, costs, replace(limits, arena_bytes=target))
+        except DoesNotFitError:
+            break
+        if price > budget:
+            break
+        net, cost, arena_bytes = smaller, price, smaller.arena_bytes
+    # what was tried last may have left other kernels behind
+    _choose_kernels(net, admits, costs, replace(limits, arena_bytes=arena_bytes))
+    return net, Price(costs.unit, cost, cheapest)
+
+
+def _meet(net: Network, admits: Callable[[str], bool], costs: Costs, limits: Limits) -> tuple[Network, float]:
+    """Network and cost under the limits, by choice of kernels if possible, else by streaming too."""
+    try:
+        return net, _choose_kernels(net, admits, costs, limits)
+    except DoesNotFitError:
+        if limits.arena_bytes is None:
+            raise
+        streamed = _streamed(net, admits, costs, limits)
+        if streamed is None:
+            raise
+        return streamed, _choose_kernels(streamed, admits, costs, limits)
+
+
+def _choose_kernels(net: Network, admits: Callable[[str], bool], costs: Costs, limits: Limits) -> float:
+    """Sets every step's kernel and places the network's memory; the sum of the costs."""
     options = [_options(step, admits, costs) for step in net.steps]
     chosen = [min(o, key=lambda option: option.cost) for o in options]
-    unlimited = sum(option.cost for option in chosen)
     _set(net, chosen)
     if limits.plan_bytes is not None:
         _meet_plan_limit(net, options, chosen, limits.plan_bytes)
     arena.plan_memory(net)
     if limits.arena_bytes is not None:
         _meet_arena_limit(net, options, chosen, limits)
-    return Price(costs.unit, sum(option.cost for option in chosen), unlimited)
+    return sum(option.cost for option in chosen)
+
+
+def _streamed(net: Network, admits: Callable[[str], bool], costs: Costs, limits: Limits) -> Network | None:
+    """The network with its fullest chains streamed by rows until kernels can be chosen within the limits, or None."""
+    limit = limits.arena_bytes
+    assert limit is not None
+    for _ in range(MOST_STREAMED_CHAINS):
+        needs = arena.step_bytes(net)
+        fullest = needs.index(max(needs))
+        trials = []
+        for strips in stream.strips_around(net, fullest):
+            trial = stream.stream(net, strips)
+            if trial is None:
+                continue
+            added = len(trial.steps) - len(net.steps)
+            region = arena.step_bytes(trial)[strips.first : strips.last + 1 + added]
+            # steps are replaced with their kernels, so what they need now is nearly what they will need
+            over = max(0, max(region) - limit)
+            trials.append((over, trial.macs + added * STRIP_OVERHEAD_MACS, len(trials), trial))
+        if not trials:
+            return None
+        for _, _, _, trial in sorted(trials)[:TRIALS]:
+            try:
+                _choose_kernels(trial, admits, costs, limits)
+                return trial
+            except DoesNotFitError:
+                continue
+        net = min(trials)[3]
+        _choose_kernels(net, admits, costs, replace(limits, arena_bytes=None))
+        if max(arena.step_bytes(net)) >= max(needs):
+            return None
+    return None
 
 
 def candidates_of(step: Step, admits: Callable[[str], bool] = any_kernel) -> list[str]:
@@ -87,7 +164,14 @@ def candidates_of(step: Step, admits: Callable[[str], bool] = any_kernel) -> lis
     if native.params_valid(step.op, params) is not None:
         return []
     kernels = [k for k in defs.kernels().values() if k.op == step.op and admits(k.name)]
-    return [k.name for k in kernels if native.supports(k.name, params) and pack.accepts(k, step)]
+    return [k.name for k in kernels if native.supports(k.name, params) and _accepts(k, step)]
+
+
+def _accepts(kernel: defs.KernelDef, step: Step) -> bool:
+    """pack.accepts(), remembered by the step and its strips, which share weights."""
+    if kernel.name not in step.accepted:
+        step.accepted[kernel.name] = pack.accepts(kernel, step)
+    return step.accepted[kernel.name]
 
 
 def _options(step: Step, admits: Callable[[str], bool], costs: Costs) -> list[Option]:
@@ -143,41 +227,31 @@ def _meet_plan_limit(net: Network, options: list[list[Option]], chosen: list[Opt
 def _meet_arena_limit(
     net: Network, options: list[list[Option]], chosen: list[Option], limits: Limits
 ) -> None:
-    """Exchanges kernels, one at a time, until the arena is small enough.
+    """Gives every step that needs more than the limit its cheapest kernel that does not; then places the memory.
 
-    Progress is that fewer bytes exceed the limit in single steps, or with equally many, that the placement shrinks.
+    A placement with gaps counts as a limit that is lower by as much.
     """
-    limit = limits.arena_bytes
-    assert limit is not None
-
-    def place(trial: list[Option]) -> tuple[int, int]:
-        _set(net, trial)
-        arena.plan_memory(net)
-        return sum(max(0, n - limit) for n in arena.step_bytes(net)), net.arena_bytes
-
-    state = place(chosen)
-    while state[1] > limit:
-        needs = arena.step_bytes(net)
-        fullest = [i for i, n in enumerate(needs) if n > limit] or [
-            i for i, n in enumerate(needs) if n == max(needs)
-        ]
-        exchanges = []
-        for i in fullest:
-            for option in options[i]:
-                trial = [*chosen[:i], option, *chosen[i + 1 :]]
-                after = place(trial)
-                if after < state and not _plan_too_large(net, limits):
-                    saved = (state[0] - after[0]) or (state[1] - after[1])
-                    exchanges.append(((option.cost - chosen[i].cost) / saved, i, option))
-        if not exchanges:
-            place(chosen)
+    limit = goal = limits.arena_bytes
+    assert limit is not None and goal is not None
+    needs = arena.Needs(net)
+    for _ in range(MOST_PLACEMENTS):
+        for i, now in enumerate(chosen):
+            if needs.of(i, now.kernel, now.scratch_bytes) <= goal:
+                continue
+            least = min(needs.of(i, o.kernel, o.scratch_bytes) for o in options[i])
+            fitting = [o for o in options[i] if needs.of(i, o.kernel, o.scratch_bytes) <= goal]
+            if not fitting:
+                raise DoesNotFitError(
+                    f"{net.name}: the arena needs at least {least:,} bytes, {limit:,} are allowed"
+                )
+            chosen[i] = min(fitting, key=lambda option: option.cost)
+        _set(net, chosen)
+        if limits.plan_bytes is not None and (size := len(serialise.serialise(net))) > limits.plan_bytes:
             raise DoesNotFitError(
-                f"{net.name}: the arena needs at least {net.arena_bytes:,} bytes, {limit:,} are allowed"
+                f"{net.name}: with {limit:,} bytes of arena the plan takes {size:,}, {limits.plan_bytes:,} are allowed"
             )
-        _, i, option = min(exchanges, key=lambda e: e[0])
-        chosen[i] = option
-        state = place(chosen)
-
-
-def _plan_too_large(net: Network, limits: Limits) -> bool:
-    return limits.plan_bytes is not None and len(serialise.serialise(net)) > limits.plan_bytes
+        arena.plan_memory(net, limit)
+        if net.arena_bytes <= limit:
+            return
+        goal -= net.arena_bytes - limit
+    raise DoesNotFitError(f"{net.name}: the arena takes {net.arena_bytes:,} bytes, {limit:,} are allowed")

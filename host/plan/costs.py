@@ -25,7 +25,9 @@ _VALUES = frozenset(
      "value", "left_shift", "input0_zero", "input0_multiplier", "input0_shift",
      "input1_zero", "input1_multiplier", "input1_shift", "output_multiplier", "output_shift", "half_up")
 )  # fmt: skip
-UNKNOWN_RATE = 8.0  # counts per unit of work for a kernel that nobody measured on any shape
+# Counts per unit of work for a kernel that nobody measured on any shape; more for later lines of kernels.def, so
+# that the order of preference there decides.
+UNKNOWN_RATE = 8.0
 
 
 def shape_of(step: Step) -> str:
@@ -64,7 +66,8 @@ class Costs:
         self.work[shape] = work_of(step)
 
     def _rate(self, step: Step, kernel: str) -> float:
-        nearest, rate = math.inf, UNKNOWN_RATE
+        place = list(defs.kernels()).index(kernel)
+        nearest, rate = math.inf, UNKNOWN_RATE * (1 + place)
         for shape, counts in self.entries.items():
             if kernel in counts:
                 distance = _distance(step.params, _params_of(shape))

@@ -13,9 +13,10 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 ALIGN = 4
-SEARCH_ROUNDS = 400
+SEARCH_ROUNDS = 150
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,15 @@ def align(count: int) -> int:
 
 
 def place(
-    buffers: Sequence[Buffer], ahead: Mapping[tuple[int, int], int] | None = None, seed: int = 0
+    buffers: Sequence[Buffer],
+    ahead: Mapping[tuple[int, int], int] | None = None,
+    enough: int = 0,
+    seed: int = 0,
 ) -> Placement:
     """Places the buffers; the same arguments give the same result on every machine.
 
-    `ahead[o, i]` is the gap in bytes with which buffer i, a step's input, may overlap buffer o, its output.
+    `ahead[o, i]` is the gap in bytes with which buffer i, a step's input, may overlap buffer o, its output. An arena of
+    `enough` bytes need not be made smaller.
     """
     if not buffers:
         return Placement((), 0, 0)
@@ -68,7 +73,7 @@ def place(
     arena, offsets, order = min(results, key=lambda r: r[0])
     rng = random.Random(seed)
     for _ in range(SEARCH_ROUNDS):
-        if arena == bound:
+        if arena <= max(bound, enough):
             break
         # what reaches highest is in the way: let it, or something at random, choose its place earlier
         tops = [i for i in indices if offsets[i] + align(buffers[i].bytes) == arena]
@@ -81,12 +86,6 @@ def place(
     return Placement(tuple(offsets), arena, bound)
 
 
-def needs(buffers: Sequence[Buffer], ahead: Mapping[tuple[int, int], int], steps: int) -> list[int]:
-    """For each step, the bytes without which it cannot be; no placement makes them fewer."""
-    problem = _Problem(buffers, ahead)
-    return [problem.needs(step) for step in range(steps)]
-
-
 class _Problem:
     """Sizes and, for every buffer, the others that live at some time with it."""
 
@@ -94,16 +93,20 @@ class _Problem:
         self._buffers = buffers
         self._sizes = [align(b.bytes) for b in buffers]
         self._gaps = {pair: align(gap) for pair, gap in ahead.items()}
-        self._neighbours = [
+
+    @cached_property
+    def _neighbours(self) -> list[list[int]]:
+        buffers = self._buffers
+        return [
             [j for j, b in enumerate(buffers) if j != i and a.first <= b.last and b.first <= a.last]
             for i, a in enumerate(buffers)
         ]
 
     def lower_bound(self) -> int:
         """The most bytes that one step needs."""
-        return max(self.needs(t) for t in {b.first for b in self._buffers})
+        return max(self._needs(t) for t in {b.first for b in self._buffers})
 
-    def needs(self, step: int) -> int:
+    def _needs(self, step: int) -> int:
         """Bytes alive in a step, with its output over its input where that is allowed."""
         alive = sum(n for b, n in zip(self._buffers, self._sizes, strict=True) if b.first <= step <= b.last)
         for (out, source), gap in self._gaps.items():

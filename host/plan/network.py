@@ -18,8 +18,8 @@ class NetTensor:
     """A tensor with memory of its own; graph tensors that are reshapes of each other share one.
 
     `shape` has four dimensions, leading ones added. `data` is set for constants, which live in the plan.
-    `graph_tensor` is the first graph tensor stored here. A `view` (tensor, offset in bytes) has no memory of its own: it is
-    some rows of that tensor.
+    `graph_tensor` is the first graph tensor stored here. A `view` (tensor, offset in bytes) has no memory of its own:
+    it is some rows of that tensor.
     """
 
     name: str
@@ -61,6 +61,9 @@ class Step:
     scratch_bytes: int = 0
     scratch_offset: int = 0
     rows: tuple[int, int] | None = None
+    accepted: dict[str, bool] = field(
+        default_factory=dict, repr=False
+    )  # kernel -> pack.accepts(), which takes long
 
     @property
     def parameter_bytes(self) -> int:
@@ -107,9 +110,13 @@ class Network:
         view = self.tensors[tensor].view
         return view[0] if view else tensor
 
-    def lifetime(self, tensor: int) -> tuple[int, int]:
-        """First and last step in which the tensor must be intact: -1 before the first, len(steps) after the last."""
-        uses = [i for i, s in enumerate(self.steps) if tensor in map(self.holder, (s.output, *s.inputs))]
-        first = -1 if tensor in self.inputs else min(uses)
-        last = len(self.steps) if tensor in self.outputs else max(uses, default=-1)
-        return first, last
+    def lifetimes(self) -> dict[int, tuple[int, int]]:
+        """First and last step in which each activation must be intact: -1 and len(steps) at the borders."""
+        first = dict.fromkeys(self.inputs, -1)
+        last: dict[int, int] = dict.fromkeys(self.inputs, -1)
+        for i, step in enumerate(self.steps):
+            for tensor in map(self.holder, (step.output, *step.inputs)):
+                first.setdefault(tensor, i)
+                last[tensor] = i
+        last |= dict.fromkeys(self.outputs, len(self.steps))
+        return {t: (first[t], last[t]) for t in self.activations}

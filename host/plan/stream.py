@@ -1,8 +1,8 @@
 """Row streaming: a chain of convolutions computed a few rows at a time, so that its inner tensors never exist whole.
 
 Tensors are HWC, so some rows of one are a range of its bytes. A chain of steps is repeated for every strip of output
-rows: the first reads a view of the chain's input, the last writes a view of its output, and what is between needs memory for
-a strip only. Rows that two strips need are computed twice; nothing else changes, so every row has the same bits.
+rows: the first reads a view of the chain's input, the last writes a view of its output, and what is between needs
+memory for a strip only. Rows that two strips need are computed twice; all the rest is the same, and so is every bit.
 
 The plan's format has views for this (firmware/runtime/PLAN.md); kernels know nothing of it.
 Source: patch-based inference (MCUNetV2, Lin 2021), with strips as patches.
@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
-from host.plan.network import Network, NetTensor, Step
+from host.plan.network import NetTensor, Network, Step
 
 WINDOWED = ("conv2d", "depthwise")
 LONGEST_CHAIN = 4
@@ -45,7 +46,7 @@ def _is_chain(net: Network, first: int, last: int) -> bool:
         return False
     if net.tensors[steps[0].inputs[0]].data is not None or steps[-1].output in net.outputs:
         return False
-    for before, after in zip(steps, steps[1:], strict=False):
+    for before, after in pairwise(steps):
         readers = [s for s in net.steps if before.output in s.inputs]
         if len(readers) != 1 or after.inputs[0] != before.output or before.output in net.outputs:
             return False
@@ -62,7 +63,7 @@ def stream(net: Network, strips: Strips) -> Network | None:
         if spans is None:
             return None
         source = _view(tensors, chain[0].inputs[0], *spans[0])
-        for step, read, written in zip(chain, spans, spans[1:], strict=False):
+        for step, (read, written) in zip(chain, pairwise(spans), strict=True):
             if step is chain[-1]:
                 target = _view(tensors, step.output, *written)
             else:
@@ -136,7 +137,9 @@ def _rows_alone(tensors: list[NetTensor], model: int, begin: int, end: int) -> i
     return len(tensors) - 1
 
 
-def _strip_step(step: Step, source: int, target: int, read: tuple[int, int], written: tuple[int, int]) -> Step:
+def _strip_step(
+    step: Step, source: int, target: int, read: tuple[int, int], written: tuple[int, int]
+) -> Step:
     """The step for some rows: the same windows, with padding only where the image ends."""
     p = step.params
     rows = written[1] - written[0]

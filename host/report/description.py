@@ -16,6 +16,7 @@ def describe(compiled: Compiled) -> dict[str, Any]:
     Lifetimes are first and last step, -1 and the step count at the borders. Slimming's pairs are before and after.
     """
     net = compiled.net
+    lifetimes = net.lifetimes()
     return {
         "schema": SCHEMA,
         "model": net.name,
@@ -60,11 +61,11 @@ def describe(compiled: Compiled) -> dict[str, Any]:
                 "name": t.name,
                 "bytes": t.bytes,
                 "offset": t.offset,
-                "first": net.lifetime(i)[0],
-                "last": net.lifetime(i)[1],
+                "first": lifetimes[i][0],
+                "last": lifetimes[i][1],
             }
             for i, t in enumerate(net.tensors)
-            if t.data is None and t.view is None
+            if i in lifetimes
         ],
     }
 

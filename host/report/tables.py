@@ -198,7 +198,7 @@ def print_timeline(console: Console, net: Network) -> None:
     if not net.arena_bytes:
         return
     activations = net.activations
-    spans = {i: net.lifetime(i) for i in activations}
+    spans = net.lifetimes()
     columns = range(len(net.steps))
     wide = 2 if 2 * len(net.steps) + 12 <= console.width else 1
     rows = min(TIMELINE_ROWS, max(1, net.arena_bytes // 4))
