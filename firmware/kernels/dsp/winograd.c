@@ -81,9 +81,9 @@ static int32_t tile_quads(const struct layout *l) {
     return quotient_up(l->block_rows * l->block_columns, 4);
 }
 
-/* Whether it is faster than conv2d_s8_hwc_im2col: not if most of the tiles, which come by fours, lie outside the
- * image. Measured on an emulated STM32F405 with 16 to 64 channels: 4x4 outputs win with n = 4 and 3x3 with n = 2,
- * 3x3 and 2x2 lose. */
+/* Whether it is faster than conv2d_s8_hwc_im2col: not if most of the tiles, which come by fours, lie
+ * outside the image. Measured on an emulated STM32F405 with 16 to 64 channels: 4x4 outputs win with n = 4
+ * and 3x3 with n = 2, 3x3 and 2x2 lose. */
 static bool pays(const struct winograd *w, const struct conv2d_params *p) {
     const struct layout l = layout_of(w, p);
     const int64_t quads = l.block_columns == l.columns ? quads_of(&l, l.block_rows)

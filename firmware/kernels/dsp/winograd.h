@@ -5,22 +5,22 @@
  *     out = A^T [ sum over ic of (G g G^T) * (B^T d B) ] A / scale
  * G and A are Lavin's (2015, arXiv 1509.09308) times integers that make them whole. V = B^T d B and
  * U = G g G^T fit int16. Everything after them is modulo 2^32, so no sum can overflow; the result is
- * scale * acc modulo 2^32, where scale is 9 * 2^k, k <= 6, for n = 4, and 4 for n = 2. 9 has an inverse modulo
- * 2^32. That determines acc while |acc| < 2^25 for n = 4, 2^29 for n = 2. host/plan/pack_winograd.py proves it
- * channel by channel before it packs.
+ * scale * acc modulo 2^32, where scale is 9 * 2^k, k <= 6, for n = 4, and 4 for n = 2. 9 has an inverse
+ * modulo 2^32. That determines acc while |acc| < 2^25 for n = 4, 2^29 for n = 2. host/plan/pack_winograd.py
+ * proves it channel by channel before it packs.
  *
  *     V[tile / 4][channel pair][position][4 tiles]     words of two int16 channels, in scratch
  *     U[output channel / 2][position][channel pair][2] the same, in the weights blob
  *     M[tile][4 output channels][position]             int32, in scratch
- *     Z[n + 2][WINOGRAD_Z_COLUMNS]                     pairs transformed vertically, in scratch where M will be
+ *     Z[n + 2][WINOGRAD_Z_COLUMNS]                     pairs transformed vertically, where M will be
  * Channels come four by four, as pairs (0, 2), (1, 3), which is what SXTB16 makes of a word; zeros fill the
  * last. Rows of the transform come in the order 1, 2, 3, 4, 0, 5 (1, 2, 0, 3), columns in the natural one.
  *
- * Stride 2, n = 2: outputs y0, y1 need x0 .. x4. Even and odd pixels apart, with a product saved among the even ones:
+ * Stride 2, n = 2: outputs y0, y1 need x0 .. x4. Even and odd pixels apart, a product saved among the even:
  *     y0 = g0 (x0 - x2) + g1 x1 + (g0 + g2) x2        y1 = g2 (x4 - x2) + g1 x3 + (g0 + g2) x2
- * are three sums of 2, 1 and 2 products in place of six products, 25 in place of 36 for a tile; they are M's 3 x 3
- * positions. V is [tile / 4][position of M][channel pair][its 4, 2 or 1 products][4 tiles], U accordingly, so that a
- * position of M is one run. Nothing is scaled: exact modulo 2^32 whatever the sums.
+ * are three sums of 2, 1 and 2 products in place of six products, 25 in place of 36 for a tile; they are M's
+ * 3 x 3 positions. V is [tile / 4][position of M][channel pair][its 4, 2 or 1 products][4 tiles], U accordingly,
+ * so that a position of M is one run. Nothing is scaled: exact modulo 2^32 whatever the sums.
  *
  * The micro-kernels are assembly where there is an Arm core with DSP (winograd_arm.S), and else their
  * definition in C (winograd_plain.c). Source: prototypes of this project.
@@ -74,7 +74,7 @@ struct winograd_channel {
 
 /* Micro-kernels, for n = 4, n = 2, and n = 2 with stride 2.
  *
- * rows_even, rows_odd: vertical transform of channels 0 and 2 (1 and 3) of words, `columns` of them from row1.
+ * rows_even, rows_odd: vertical transform of channels 0 and 2 (1 and 3) of `columns` words from row1.
  * columns: horizontal transform of `tiles` tiles of Z, one channel pair. The first goes to v, where `left` (1
  *     to 4) tiles are left of four.
  * multiply: M = U V for 2 output channels; channel_pairs is even.
@@ -108,8 +108,7 @@ struct winograd {
     int32_t positions;  /* of M */
     int32_t products;   /* positions of V and U, which are added to those of M */
     int32_t pair_words; /* of V from one channel pair to the next, or 0 if columns() adds that */
-    int32_t
-        pad_rows; /* the transform of a column of equal pixels x is pad_factor * x in these rows of Z (bits) */
+    int32_t pad_rows;   /* bits: the rows of Z where a column of equal pixels x becomes pad_factor * x */
     int32_t pad_factor;
     int32_t pixel_offset; /* added to every pixel by rows_even and rows_odd */
     int32_t bias_factor;

@@ -31,9 +31,9 @@
     .endm
 
 /* --- multiply: void (v r0, u r1, m r2, channel_pairs r3, tile_quads on the stack)
- * 2 output channels x 4 tiles in r4 .. r7 and r8 .. r11; U in r2 and r3, V in r12 and lr. A channel pair is 11
- * instructions for 16 products. The first one sets the accumulators; the others run through 8 copies, entered
- * in the middle the first time.
+ * 2 output channels x 4 tiles in r4 .. r7 and r8 .. r11; U in r2 and r3, V in r12 and lr. A channel pair is
+ * 11 instructions for 16 products. The first one sets the accumulators; the others run through 8 copies,
+ * entered in the middle the first time.
  * s0 M cursor    s1 its end at this position    s2 V from its end back to the next position
  * s3 entry into the loop    s4, s5 end and begin of U at this position    s6 M back to the next position
  * s7 bytes of U a position    s8 end of s1
@@ -153,9 +153,9 @@
     end_function \name
     .endm
 
-/* The same for 2 or 16 channel pairs, whose U of a position stays in s registers: faster than flash if there
- * are more than four tiles. r1: M cursor. On the stack: its end at this position, U, what goes back in V and in
- * M to the next position, and the end of the first.
+/* The same for 2 or 16 channel pairs, whose U of a position stays in s registers: faster than flash if
+ * there are more than four tiles. r1: M cursor. On the stack: its end at this position, U, what goes back
+ * in V and in M to the next position, and the end of the first.
  */
     .macro multiply_held name, positions, pairs
     function \name
@@ -224,9 +224,9 @@
     multiply_held winograd4_multiply_16, WINOGRAD4_SPACE, 16
     multiply_held winograd2_multiply_16, WINOGRAD2_SPACE, 16
 
-/* multiply of 4 output channels and 8 channel pairs: 4 x 2 tiles, for which all 32 words of U fit the s registers
- * and a word of V serves four channels. r1: M cursor. On the stack: its end at this position, U of the first two
- * channels, and the end's end.
+/* multiply of 4 output channels and 8 channel pairs: 4 x 2 tiles, for which all 32 words of U fit the s
+ * registers and a word of V serves four channels. r1: M cursor. On the stack: its end at this position, U
+ * of the first two channels, and the end's end.
  */
     .macro wide_pair positions, first, u0, u1, u2, u3
     ldrd    r12, lr, [r0], #\positions * 16
@@ -475,13 +475,13 @@
 /* --- output: void (m r0, out r1, tiles r2, channel r3, channels on the stack)
  * --- sums: void (m r0, sums r1, channel r2)
  * n = 4: a tile in two passes over its M, output columns 0 and 2, then 1 and 3: their 8 values are r4 .. r11.
- * s0 bias, s1 .. s4 fixes, s8 end of M, s9 tiles, s10 channels left, s11 M of the channel, s12 its first output,
- * s13 next channel record. On the stack: 9^-1, twice, power, zero, out, and the output's strides.
+ * s0 bias, s1 .. s4 fixes, s8 end of M, s9 tiles, s10 channels left, s11 M of the channel, s12 its first
+ * output, s13 next channel record. On the stack: 9^-1, twice, power, zero, out, and the output's strides.
  */
 #define INVERSE_OF_9 954437177
 
-    /* One row of M, m0 .. m4 in r1, r2, r3, a, b: 2 m0 + 4 (m1 + m2) + m3 + m4 and m1 + m2 + m3 + m4. y may be
-     * a. */
+    /* One row of M, m0 .. m4 in r1, r2, r3, a, b: x = 2 m0 + 4 (m1 + m2) + m3 + m4, y = m1 + m2 + m3 + m4.
+     * y may be a. */
     .macro row_even x, y, a, b
     add     r2, r2, r3
     add     \a, \a, \b
@@ -822,8 +822,8 @@
     rows2s2 winograd2s2_rows_even, 0
     rows2s2 winograd2s2_rows_odd, 8
 
-/* columns: Z's rows 0 and 3 make the first sum, 1 the second, 2 and 4 the third; columns likewise. A sum of `count`
- * products has its run of V; runs follow each other. r9: pairs_bytes; r10: pair_bytes; r11: run.
+/* columns: Z's rows 0 and 3 make the first sum, 1 the second, 2 and 4 the third; columns likewise. A sum of
+ * `count` products has its run of V; runs follow each other. r9: pairs_bytes; r10: pair_bytes; r11: run.
  */
     /* The row of Z at `z`, its products `at` products from the beginnings of three runs at r11, r8 and lr. */
     .macro columns2s2_row z, at_two, at_one
@@ -983,8 +983,8 @@
     .ltorg
     end_function winograd2s2_multiply
 
-/* The same for multiples of 8 channel pairs: U of 16 (8) steps of a run stays in s registers for all tiles, so that
- * flash is read once. Sums of longer runs wait in M. r1: M cursor. On the stack:
+/* The same for multiples of 8 channel pairs: U of 16 (8) steps of a run stays in s registers for all tiles,
+ * so that flash is read once. Sums of longer runs wait in M. r1: M cursor. On the stack:
  */
 #define HELD_M_END     0  /* of M's cursor at this position */
 #define HELD_BEGIN     4  /* how the accumulators begin: zero, or loaded from M */
