@@ -97,7 +97,15 @@ def test_every_plane_and_tail(kernel: int, stride: int, values: dict[str, int]) 
     half = kernel // 2
     channels = itertools.cycle([1, 2, 3, 4, 5, 6, 7, 8])
     found = 0
-    for h, w in [*itertools.product(range(1, 10), repeat=2), (25, 5), (48, 48), (15, 16), (14, 31), (29, 6)]:
+    for h, w in [
+        *itertools.product(range(1, 10), repeat=2),
+        (25, 5),
+        (48, 48),
+        (15, 16),
+        (14, 31),
+        (29, 6),
+        (45, 7),
+    ]:
         step = make_step(
             h, w, next(channels), (kernel, kernel), stride, (half,) * 4, values, seed=100 * h + w
         )

@@ -6,7 +6,7 @@
  *
  *     narrow, stride 1   a word is two pixels of a column, one below the other: rows 2d, 2d + 1 of the strip; depth 8
  *     narrow, stride 2   a word is two pixels of a row: columns 2i, 2i + 1; column i, depth 5 rows
- *     wide               likewise, depth 12 rows; pixels minus input_zero
+ *     wide               likewise, depth 20 rows; pixels minus input_zero
  *
  * A strip is as much of the image as the depth holds.
  *
@@ -35,7 +35,7 @@
 
 #define PLANES_DEPTH         8
 #define PLANES_STRIDE2_DEPTH 5
-#define PLANES_WIDE_DEPTH    12
+#define PLANES_WIDE_DEPTH    20
 /* Bytes from channel to channel and from column to column. */
 #define PLANES_CHANNEL         (4 * PLANES_DEPTH)
 #define PLANES_COLUMN          (4 * PLANES_CHANNEL)
@@ -107,6 +107,7 @@ enum planes_wide_variant {
     PLANES_5_S1_X3,
     PLANES_5_S1_X4,
     PLANES_5_S1_X5,
+    PLANES_5_S1_X5_ODD, /* from an odd column */
     PLANES_7_S1_X2,
     PLANES_7_S1_X3,
     PLANES_7_S1_X4,
@@ -135,6 +136,8 @@ struct planes_wide_block {
     int32_t form;
     int32_t variant;
     const struct planes_wide_row *table; /* ended by count 0 */
+    int32_t channels;                    /* 1 .. 4 */
+    int32_t record_bytes;
 };
 void planes_wide(const uint32_t *plane, int8_t *out, const uint32_t *record,
                  const struct planes_wide_block *block);

@@ -135,10 +135,15 @@ void planes_registers_3x3(int8_t *pixels, const uint32_t *record, int32_t channe
 }
 
 static const struct {
-    int32_t kernel_w, stride, columns;
-} variants[PLANES_WIDE_VARIANTS] = {{5, 1, 2}, {5, 1, 3}, {5, 1, 4}, {5, 1, 5}, {7, 1, 2},
-                                    {7, 1, 3}, {7, 1, 4}, {5, 2, 2}, {5, 2, 3}, {5, 2, 4},
-                                    {5, 2, 5}, {7, 2, 2}, {7, 2, 3}, {7, 2, 4}, {7, 2, 5}};
+    int32_t kernel_w, stride, columns, odd;
+} variants[PLANES_WIDE_VARIANTS] = {
+    [PLANES_5_S1_X2] = {5, 1, 2, 0},     [PLANES_5_S1_X3] = {5, 1, 3, 0}, [PLANES_5_S1_X4] = {5, 1, 4, 0},
+    [PLANES_5_S1_X5] = {5, 1, 5, 0},     [PLANES_7_S1_X2] = {7, 1, 2, 0}, [PLANES_7_S1_X3] = {7, 1, 3, 0},
+    [PLANES_5_S1_X5_ODD] = {5, 1, 5, 1}, [PLANES_7_S1_X4] = {7, 1, 4, 0}, [PLANES_5_S2_X2] = {5, 2, 2, 0},
+    [PLANES_5_S2_X3] = {5, 2, 3, 0},     [PLANES_5_S2_X4] = {5, 2, 4, 0}, [PLANES_5_S2_X5] = {5, 2, 5, 0},
+    [PLANES_7_S2_X2] = {7, 2, 2, 0},     [PLANES_7_S2_X3] = {7, 2, 3, 0}, [PLANES_7_S2_X4] = {7, 2, 4, 0},
+    [PLANES_7_S2_X5] = {7, 2, 5, 0},
+};
 
 /* One kernel row for output column ox. */
 static int32_t wide_row(const uint32_t *plane, const uint32_t *w, int32_t half, int32_t stride, int32_t ox,
@@ -153,8 +158,8 @@ static int32_t wide_row(const uint32_t *plane, const uint32_t *w, int32_t half, 
     return stride == 1 ? smlabt(last, w[2 * half - 1], x) : smlad(last, w[half], x);
 }
 
-void planes_wide(const uint32_t *plane, int8_t *out, const uint32_t *record,
-                 const struct planes_wide_block *block) {
+static void wide_channel(const uint32_t *plane, int8_t *out, const uint32_t *record,
+                         const struct planes_wide_block *block) {
     const int32_t kernel_w = variants[block->variant].kernel_w, stride = variants[block->variant].stride;
     const int32_t row_words = planes_wide_row_words(kernel_w, stride);
     for (int32_t oy = 0; block->table[oy].count > 0; oy++) {
@@ -164,10 +169,18 @@ void planes_wide(const uint32_t *plane, int8_t *out, const uint32_t *record,
             for (int32_t i = 0; i < row->count; i++)
                 x = wide_row(plane + row->plane_bytes / 4 + i,
                              record + PLANES_RECORD_HEAD + row->weights_bytes / 4 + i * row_words,
-                             kernel_w / 2, stride, ox, x);
+                             kernel_w / 2, stride, ox + variants[block->variant].odd, x);
             out[oy * block->row_step + ox * block->out_step] =
                 requant_form(x, record, (enum planes_form)block->form, block->zero);
         }
+    }
+}
+
+void planes_wide(const uint32_t *plane, int8_t *out, const uint32_t *record,
+                 const struct planes_wide_block *block) {
+    for (int32_t c = 0; c < block->channels; c++, plane += PLANES_WIDE_DEPTH, out++) {
+        wide_channel(plane, out, record, block);
+        record += block->record_bytes / 4;
     }
 }
 

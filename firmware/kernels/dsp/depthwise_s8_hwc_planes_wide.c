@@ -6,7 +6,7 @@
  * refuses layers whose requantisation has none of the two forms. Pixels minus input_zero are below 2^8, products below 2^24,
  * sums modulo 2^32.
  *
- * A strip is 12 rows of words (column, column + 1), 192 bytes of scratch a word; what a later row needs again is moved to its
+ * A strip is 20 rows of words (column, column + 1), 320 bytes of scratch a word; what a later row needs again is moved to its
  * beginning. An output row is written after the input rows up to its number were read, so the output may be the input.
  *
  * Source: own work (prototypes/depthwise of this project).
@@ -14,7 +14,7 @@
 #include "depthwise_planes.h"
 
 #define MAX_KERNEL_H 9
-#define TABLE_ROWS   16 /* of outputs at a time */
+#define TABLE_ROWS   20 /* of outputs at a time */
 
 static int32_t column_count(const struct depthwise_params *p) {
     const int32_t out_w = p->out_w < 2 ? 2 : p->out_w;
@@ -31,16 +31,19 @@ uint32_t depthwise_s8_hwc_planes_wide_scratch_bytes(const void *params) {
     return (uint32_t)column_count(params) * PLANES_WIDE_COLUMN;
 }
 
-/* Output columns of the next block, of `left` that remain. With stride 1 blocks begin at even columns. 2 for a last one. */
+/* Output columns of the next block, of `left` that remain. With stride 1 all begin at even columns but for a second half of ten.
+ * 2 for a last one. */
 static int32_t block_columns(const struct depthwise_params *p, int32_t left) {
     const int32_t most = p->stride_w == 1 && p->kernel_w == 7 ? 4 : 5;
     if (left < 2) return 2;
     if (left <= most) return left;
-    if (p->stride_w == 1) return left == 5 ? 2 : 4;
-    return left == 6 ? 3 : 5;
+    if (p->stride_w == 2) return left == 6 ? 3 : 5;
+    if (p->kernel_w == 5) return left == 10 ? 5 : 4;
+    return left == 5 ? 2 : 4;
 }
 
-static int32_t variant_of(const struct depthwise_params *p, int32_t columns) {
+static int32_t variant_of(const struct depthwise_params *p, int32_t ox, int32_t columns) {
+    if (p->stride_w == 1 && ox % 2 == 1) return PLANES_5_S1_X5_ODD;
     const int32_t first = p->stride_w == 1 ? (p->kernel_w == 5 ? PLANES_5_S1_X2 : PLANES_7_S1_X2)
                                            : (p->kernel_w == 5 ? PLANES_5_S2_X2 : PLANES_7_S2_X2);
     return first + columns - 2;
@@ -96,32 +99,33 @@ void depthwise_s8_hwc_planes_wide(const struct kernel_args *args) {
         PLANES_RECORD_HEAD + p->kernel_h * planes_wide_row_words(p->kernel_w, p->stride_w);
     const int32_t row_step = p->out_w * p->out_c;
     const uint32_t *scratch = args->scratch;
+    const bool one_strip = p->in_h <= PLANES_WIDE_DEPTH && p->out_h <= TABLE_ROWS;
+    struct planes_wide_row table[TABLE_ROWS + 1];
     struct planes_rows rows =
         planes_rows(args, column_count(p), PLANES_WIDE_DEPTH, planes_gather_wide, p->input_zero);
+    struct planes_wide_block block = {
+        .out_step = p->out_w > 1 ? p->out_c : 0,
+        .row_step = row_step,
+        .zero = p->output_zero,
+        .form = weights[0] == PLANES_LINEAR ? PLANES_LINEAR : PLANES_DOUBLE,
+        .table = table,
+        .record_bytes = 4 * record_words,
+    };
     planes_rows_borders(&rows);
     for (rows.c = 0; rows.c < p->out_c; rows.c += 4, record += 4 * record_words) {
         struct strip strip = {0, 0};
-        rows.channels = p->out_c - rows.c < 4 ? p->out_c - rows.c : 4;
-        for (int32_t oy = 0; oy < p->out_h;) {
-            struct planes_wide_row table[TABLE_ROWS + 1];
+        int32_t count = p->out_h;
+        rows.channels = block.channels = p->out_c - rows.c < 4 ? p->out_c - rows.c : 4;
+        for (int32_t oy = 0; oy < p->out_h; oy += count) {
             advance(&rows, &strip, oy * p->stride_h - p->pad_top);
-            const int32_t count = fill_table(p, strip, oy, table);
+            if (!one_strip || rows.c == 0) count = fill_table(p, strip, oy, table);
             int32_t columns;
             for (int32_t ox = 0; ox < p->out_w; ox += columns) {
                 columns = block_columns(p, p->out_w - ox);
-                const struct planes_wide_block block = {.out_step = p->out_w > 1 ? p->out_c : 0,
-                                                        .row_step = row_step,
-                                                        .zero = p->output_zero,
-                                                        .form = weights[0] == PLANES_LINEAR ? PLANES_LINEAR
-                                                                                            : PLANES_DOUBLE,
-                                                        .variant = variant_of(p, columns),
-                                                        .table = table};
-                const uint32_t *plane = scratch + ox * p->stride_w / 2 * (PLANES_WIDE_COLUMN / 4);
-                int8_t *out = args->out + oy * row_step + ox * p->out_c + rows.c;
-                for (int32_t i = 0; i < rows.channels; i++)
-                    planes_wide(plane + i * PLANES_WIDE_DEPTH, out + i, record + i * record_words, &block);
+                block.variant = variant_of(p, ox, columns);
+                planes_wide(scratch + ox * p->stride_w / 2 * (PLANES_WIDE_COLUMN / 4),
+                            args->out + oy * row_step + ox * p->out_c + rows.c, record, &block);
             }
-            oy += count;
         }
     }
     planes_clamp(args);
