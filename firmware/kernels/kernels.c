@@ -5,6 +5,7 @@
 
 #include "dsp/depthwise_planes.h"
 #include "dsp/gemm.h"
+#include "dsp/rows4.h"
 
 #define GAP_NONE(name)  NULL
 #define GAP_EXACT(name) NULL
@@ -109,6 +110,10 @@ uint32_t kernel_weights_bytes(const struct kernel *kernel, const void *params) {
     case WEIGHTS_BYTEPAIRS: {
         const struct conv2d_params *p = params;
         return 4 * gemm_blob_words(p->kernel_h * p->kernel_w * p->in_c, p->out_c);
+    }
+    case WEIGHTS_ROWS4: {
+        const struct fully_connected_params *p = params;
+        return 4 * (uint32_t)((p->out_c + 3) / 4) * (uint32_t)rows4_block_words(p->in_c);
     }
     case WEIGHTS_SOFTMAX_TABLE:
         return 256 * sizeof(int32_t);

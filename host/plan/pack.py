@@ -65,6 +65,7 @@ _WEIGHTS: dict[str, Callable[[Step], bytes | None]] = {
     "PLANES_WIDE": pack_depthwise.planes_wide,
     "PAIRS": pack_gemm.pairs,
     "BYTEPAIRS": pack_gemm.bytepairs,
+    "ROWS4": pack_gemm.rows4,
 }
 
 _CHANNELS: dict[str, Callable[[Step], bytes | None]] = {

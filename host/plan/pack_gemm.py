@@ -1,4 +1,4 @@
-"""Packs weights and requantisation for the matrix products of firmware/kernels/dsp/gemm.h: PAIRS and BYTEPAIRS.
+"""Packs weights and requantisation for matrix products: PAIRS, BYTEPAIRS (dsp/gemm.h), ROWS4 (dsp/rows4.h).
 
 Everything that exactness needs to know is decided here: whether every sum fits the 23 bits that BYTEPAIRS leaves, and
 which code of requantisation holds for each pair of channels.
@@ -12,6 +12,7 @@ from host.plan.network import Step
 from host.plan.pack_winograd import sums_range
 
 ROUND_DOUBLE = 0
+ROWS4_SHIFTS = (-25, 5)
 BYTEPAIRS_LIMIT = 1 << 23
 SAFE_SHIFTS = range(2, 12)  # right shifts of the code SHORT for any int32 sum
 PLAIN = -(1 << 31)  # sign of a record's power
@@ -33,19 +34,46 @@ def bytepairs(step: Step) -> bytes | None:
     lowest, highest = sums_range(step)
     groups = _groups(step)
     lanes = 256 * groups[..., 1::2] + groups[..., ::2]  # [pair, channel, group, lane]
-    fits = lanes.min() >= -(1 << 15) and lowest.min() >= -BYTEPAIRS_LIMIT and highest.max() < BYTEPAIRS_LIMIT
-    if step.params["weights_zero"] or not fits:
+    if step.params["weights_zero"] or not _bytepairs_fit(lanes, lowest, highest):
         return None
     even = groups[..., ::2].sum(axis=(2, 3)).reshape(-1)[: len(lowest)]
     bias = 256 * step.channels[:, 0].astype(np.int64) - 127 * even
     return _records(step, bias) + lanes.transpose(0, 2, 1, 3).astype("<i2").tobytes()
 
 
+def rows4(step: Step) -> bytes | None:
+    """For every four output channels: biases, weights of each group of four inputs, multipliers, powers."""
+    assert step.channels is not None and step.weights is not None
+    lowest, highest = sums_range(step)
+    out_c, in_c = step.weights.shape
+    weights = np.pad(step.weights.astype(np.int64), ((0, -out_c % 4), (0, -in_c % 8)))
+    lanes = 256 * weights[:, 1::2] + weights[:, ::2]
+    records = step.channels.astype(np.int64)
+    shift, nudge = records[:, 2], (records[:, 3] & 0xFFFFFFFF) + (records[:, 4] << 32)
+    usual = (
+        (nudge == 1 << 30 - shift).all() and shift.min() >= ROWS4_SHIFTS[0] and shift.max() <= ROWS4_SHIFTS[1]
+    )
+    if step.params["weights_zero"] or not usual or not _bytepairs_fit(lanes, lowest, highest):
+        return None
+    columns = np.zeros((3, len(weights)), np.int64)
+    columns[0, :out_c] = 256 * records[:, 0] - 127 * weights[:out_c, ::2].sum(axis=1)
+    columns[1, :out_c] = records[:, 1]
+    columns[2, :out_c] = 1 << 25 + shift
+    head, multiplier, power = columns.astype(np.uint32).astype("<u4").view("<i2").reshape(3, -1, 8)
+    body = lanes.astype("<i2").reshape(len(weights) // 4, 4, -1, 2).transpose(0, 2, 1, 3)
+    return np.concatenate([head, body.reshape(len(head), -1), multiplier, power], axis=1).tobytes()
+
+
+def _bytepairs_fit(lanes: np.ndarray, lowest: np.ndarray, highest: np.ndarray) -> bool:
+    within = lowest.min() >= -BYTEPAIRS_LIMIT and highest.max() < BYTEPAIRS_LIMIT
+    return bool(lanes.min() >= -(1 << 15) and within)
+
+
 def short_power(multiplier: int, shift: int, low: int, high: int) -> tuple[int, int] | None:
     """Powers of the codes SHORT (0 if only TIES holds) and TIES for sums from low to high, or None if neither holds.
 
-    Double rounding: y = SRDHM(x, multiplier), then RDBPOT(y, -shift). TIES subtracts 1 from a negative y, which does not
-    wrap: y > -2^31, for the multiplier is below 2^31. Sums beyond int32 may be any after they wrap.
+    Double rounding: y = SRDHM(x, multiplier), then RDBPOT(y, -shift). TIES subtracts 1 from a negative y, which does
+    not wrap: y > -2^31, for the multiplier is below 2^31. Sums beyond int32 may be any after they wrap.
     """
     right = -shift
     if multiplier == 0:

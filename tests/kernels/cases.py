@@ -29,6 +29,7 @@ PACKED = (
     "PLANES_WIDE",
     "PAIRS",
     "BYTEPAIRS",
+    "ROWS4",
 )
 
 _int8 = st.one_of(st.integers(-128, 127), st.sampled_from([-128, 0, 127]))
@@ -126,9 +127,12 @@ def _packed(case: Case, kernel: defs.KernelDef) -> bytes | None:
     twin = [k for k in defs.kernels().values() if k.op == case.op][-1]
     weights, channels = blobs(case, twin)
     p = case.params
-    shape = (p["out_c"], p["kernel_h"], p["kernel_w"], p["in_c"])
-    if case.op == "depthwise":
-        shape = (1, p["kernel_h"], p["kernel_w"], p["out_c"])
+    shapes = {
+        "conv2d": ("out_c", "kernel_h", "kernel_w", "in_c"),
+        "depthwise": ("one", "kernel_h", "kernel_w", "out_c"),
+        "fully_connected": ("out_c", "in_c"),
+    }
+    shape = [p.get(name, 1) for name in shapes[case.op]]
     step = Step(
         case.op, (0,), 1, case.params, 0, "", "", 1,
         weights=np.frombuffer(weights, np.int8).reshape(shape),
