@@ -14,7 +14,7 @@ from host.errors import HostError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 TERMINATED = 143  # 128 + SIGTERM
-COMMANDS = ("run", "flash", "inspect", "tune", "profile", "bench", "boards", "ports", "models")
+COMMANDS = ("run", "flash", "export", "inspect", "tune", "profile", "bench", "boards", "ports", "models")
 
 
 class _Lazy(click.Group):

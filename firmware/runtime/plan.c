@@ -174,12 +174,8 @@ static enum status check_step(const struct plan *plan, uint32_t index, struct pl
     return STATUS_OK;
 }
 
-enum status plan_open(struct plan *plan, const void *base, uint32_t capacity, void *arena,
-                      uint32_t arena_capacity, struct plan_error *error) {
-    *error = (struct plan_error){0};
+void plan_attach(struct plan *plan, const void *base, void *arena) {
     const struct plan_header *h = base;
-    enum status status = check_header(h, capacity, arena_capacity, error);
-    if (status != STATUS_OK) return status;
     const uint8_t *bytes = base;
     plan->base = bytes;
     plan->header = h;
@@ -188,6 +184,15 @@ enum status plan_open(struct plan *plan, const void *base, uint32_t capacity, vo
     plan->inputs = (const void *)(bytes + h->io_offset);
     plan->outputs = plan->inputs + h->input_count;
     plan->arena = arena;
+}
+
+enum status plan_open(struct plan *plan, const void *base, uint32_t capacity, void *arena,
+                      uint32_t arena_capacity, struct plan_error *error) {
+    *error = (struct plan_error){0};
+    const struct plan_header *h = base;
+    enum status status = check_header(h, capacity, arena_capacity, error);
+    if (status != STATUS_OK) return status;
+    plan_attach(plan, base, arena);
     status = check_tensors(plan, error);
     /* liveness looks at later steps too, so their tensor indices come first */
     for (uint32_t i = 0; status == STATUS_OK && i < h->step_count; i++)

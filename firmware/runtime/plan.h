@@ -99,6 +99,9 @@ struct plan {
 enum status plan_open(struct plan *plan, const void *base, uint32_t capacity, void *arena,
                       uint32_t arena_capacity, struct plan_error *error);
 
+/* The same without any check, for a plan that plan_open() would accept: exported programs may trust their own. */
+void plan_attach(struct plan *plan, const void *base, void *arena);
+
 /* Runs one step. The caller keeps the order. */
 void plan_run_step(const struct plan *plan, uint32_t step);
 

@@ -2,10 +2,6 @@
 
 #include "../dsp.h"
 
-int32_t planes_wide_row_words(int32_t kernel_w, int32_t stride_w) {
-    return stride_w == 1 ? kernel_w / 2 * 2 : (kernel_w + 1) / 2;
-}
-
 bool planes_supports(const struct depthwise_params *p) {
     return p->depth_multiplier == 1 && p->weights_zero == 0 && p->dilation_h == 1 && p->dilation_w == 1 &&
            p->pad_top < p->kernel_h && p->pad_left < p->kernel_w && p->out_w <= p->in_w &&

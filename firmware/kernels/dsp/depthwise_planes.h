@@ -143,7 +143,9 @@ void planes_wide(const uint32_t *plane, int8_t *out, const uint32_t *record,
                  const struct planes_wide_block *block);
 
 /* Words of weights in one kernel row of PLANES_WIDE. */
-int32_t planes_wide_row_words(int32_t kernel_w, int32_t stride_w);
+static inline int32_t planes_wide_row_words(int32_t kernel_w, int32_t stride_w) {
+    return stride_w == 1 ? kernel_w / 2 * 2 : (kernel_w + 1) / 2;
+}
 
 /* What all of them demand: no depth multiplier, dilation or weights_zero; windows that touch the image; output rows no
  * longer than input rows. Then they work in place: of four channels, an output pixel is written after the input pixel of

@@ -22,11 +22,6 @@ int32_t gemm_block_bytes(int32_t inputs, int32_t pixels) {
     return gemm_block_pixels(inputs, pixels) * 8 * gemm_groups(inputs);
 }
 
-uint32_t gemm_blob_words(int32_t inputs, int32_t out_c) {
-    return (uint32_t)((out_c + 1) / 2) *
-           (GEMM_RECORD_BYTES / sizeof(uint32_t) + 2 * (uint32_t)gemm_groups(inputs));
-}
-
 struct gemm gemm_prepare(const struct kernel_args *args, enum gemm_form form, int32_t inputs) {
     const struct conv2d_params *p = args->params;
     const struct gemm_record *records = args->weights;

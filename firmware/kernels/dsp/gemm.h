@@ -101,7 +101,10 @@ int32_t gemm_block_pixels(int32_t inputs, int32_t pixels);
 int32_t gemm_block_bytes(int32_t inputs, int32_t pixels);
 
 /* Words of weights and records. */
-uint32_t gemm_blob_words(int32_t inputs, int32_t out_c);
+static inline uint32_t gemm_blob_words(int32_t inputs, int32_t out_c) {
+    return (uint32_t)((out_c + 1) / 2) *
+           (GEMM_RECORD_BYTES / sizeof(uint32_t) + 2 * (uint32_t)gemm_groups(inputs));
+}
 
 /* One pixel of a tile: `to` is its word in the tile. count inputs; returns its word of the next group. */
 uint32_t *gemm_expand_pixel(enum gemm_form form, const int8_t *from, int32_t count, uint32_t *to);
