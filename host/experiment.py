@@ -22,6 +22,8 @@ from host.report.result import Prediction, RunResult
 STREAMED_BYTES = 24 * 1024
 # RAM that the firmware needs for itself: stack, receive buffer, data. The device has the last word on what fits.
 FIRMWARE_RAM_BYTES = 12 * 1024
+# A plan may cost this part more than the fastest if that makes its arena smaller.
+SLACK = 0.02
 DEFAULT_SOURCE = "random:1"
 
 
@@ -96,7 +98,7 @@ def compile_for(path: Path, board: Board, options: Options) -> Compiled:
     costs = costs_for(board.id)
     asked = choose.Limits(options.plan_bytes, options.arena_bytes)
     of_board = choose.Limits(
-        options.plan_bytes or board.plan_region.bytes or None, options.arena_bytes or _pool_bytes(board)
+        options.plan_bytes or board.plan_region.bytes or None, options.arena_bytes or _pool_bytes(board), SLACK
     )
     try:
         return compile_file(path, admits, slimmed=options.slimmed, costs=costs, limits=of_board)

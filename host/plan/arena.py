@@ -18,8 +18,9 @@ def plan_memory(net: Network, enough: int = 0) -> None:
     for tensor in net.tensors:
         if tensor.view:
             tensor.offset = net.tensors[tensor.view[0]].offset + tensor.view[1]
-    for step, buffer in demand.scratch_of.items():
-        net.steps[step].scratch_offset = placement.offsets[buffer]
+    for index, step in enumerate(net.steps):
+        scratch = demand.scratch_of.get(index)
+        step.scratch_offset = 0 if scratch is None else placement.offsets[scratch]
     net.arena_bytes, net.arena_bound_bytes = placement.arena_bytes, placement.bound_bytes
 
 

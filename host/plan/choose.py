@@ -50,9 +50,10 @@ class Price:
 
 NO_LIMITS = Limits()
 MOST_PLACEMENTS = 3
-SMALLER = 0.92  # an arena that costs something must be smaller by this factor to be worth it
+SMALLER = (0.92, 0.97)  # by which factors an arena is made smaller as long as that costs little
 MOST_STREAMED_CHAINS = 3
-TRIALS = 4  # ways to stream a chain whose kernels are really chosen
+MARGINS = (1.0, 0.93, 0.86)  # room that a placement's gaps may take
+TRIALS = 3  # ways to stream a chain, of those with as much room, whose kernels are really chosen
 STRIP_OVERHEAD_MACS = 200  # what one step more costs: its call and its first and last rows
 
 
@@ -86,15 +87,16 @@ def choose(
     net, cost = _meet(net, admits, costs, limits)
     arena_bytes = net.arena_bytes
     budget = max(cost, unlimited * (1 + limits.slack))
-    while limits.slack > 0:
-        target = int(arena_bytes * SMALLER)
-        try:
-            smaller, price = _meet(net, admits, costs, replace(limits, arena_bytes=target))
-        except DoesNotFitError:
-            break
-        if price > budget:
-            break
-        net, cost, arena_bytes = smaller, price, smaller.arena_bytes
+    for factor in SMALLER if limits.slack > 0 else ():
+        while True:
+            target = int(arena_bytes * factor)
+            try:
+                smaller, price = _meet(net, admits, costs, replace(limits, arena_bytes=target))
+            except DoesNotFitError:
+                break
+            if price > budget:
+                break
+            net, cost, arena_bytes = smaller, price, smaller.arena_bytes
     # what was tried last may have left other kernels behind
     _choose_kernels(net, admits, costs, replace(limits, arena_bytes=arena_bytes))
     return net, Price(costs.unit, cost, cheapest)
@@ -139,18 +141,19 @@ def _streamed(net: Network, admits: Callable[[str], bool], costs: Costs, limits:
             if trial is None:
                 continue
             added = len(trial.steps) - len(net.steps)
-            region = arena.step_bytes(trial)[strips.first : strips.last + 1 + added]
             # steps are replaced with their kernels, so what they need now is nearly what they will need
-            over = max(0, max(region) - limit)
-            trials.append((over, trial.macs + added * STRIP_OVERHEAD_MACS, len(trials), trial))
+            region = max(arena.step_bytes(trial)[strips.first : strips.last + 1 + added])
+            trials.append((region, trial.macs + added * STRIP_OVERHEAD_MACS, len(trials), trial))
         if not trials:
             return None
-        for _, _, _, trial in sorted(trials)[:TRIALS]:
-            try:
-                _choose_kernels(trial, admits, costs, limits)
-                return trial
-            except DoesNotFitError:
-                continue
+        for margin in MARGINS:
+            fitting = sorted(t[1:] for t in trials if t[0] <= limit * margin)
+            for _, _, trial in fitting[:TRIALS]:
+                try:
+                    _choose_kernels(trial, admits, costs, limits)
+                    return trial
+                except DoesNotFitError:
+                    continue
         net = min(trials)[3]
         _choose_kernels(net, admits, costs, replace(limits, arena_bytes=None))
         if max(arena.step_bytes(net)) >= max(needs):

@@ -20,6 +20,7 @@ from host import errors
 from host.data import digits
 from host.model import graph as g
 from host.model.tflite_write import write_tflite
+from tests.unit.test_stream import expansion
 
 HOST = Path(sys.executable).with_name("host")
 TIMEOUT_S = 120
@@ -340,7 +341,11 @@ def other_protocol(tmp_path_factory) -> Path:
     variables = {"PLATFORMIO_BUILD_FLAGS": "-DPROTOCOL_VERSION=99", "PLATFORMIO_BUILD_DIR": str(folder)}
     code = "from host import boards, build; print(build.build(boards.load_board('emu_stm32f405')).elf)"
     done = subprocess.run(
-        [sys.executable, "-c", code], env=os.environ | variables, capture_output=True, text=True, timeout=TIMEOUT_S
+        [sys.executable, "-c", code],
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
     )
     assert done.returncode == 0, done.stderr
     return Path(done.stdout.strip())
@@ -353,3 +358,34 @@ def test_a_firmware_of_another_protocol_version(other_protocol):
 
 def test_the_device_is_usable_after_all_that():
     assert host("run", "--input", "random:1").returncode == 0
+
+
+def test_limits_of_arena_and_flash_are_met_and_exact(tmp_path):
+    path = saved(tmp_path, expansion())
+    free = json.loads(host("run", path, "--kernels", "ref", "--json", "-").stdout)
+    done = host("run", path, "--check", "layers", "--arena", 18_000, "--json", "-")
+    assert done.returncode == 0, done.stderr
+    small = json.loads(done.stdout)
+    assert small["bit_exact"] is True and small["arena_bytes"] <= 18_000 < free["arena_bytes"]
+    plan = free["flash_bytes"]["plan"]
+    described = json.loads(host("inspect", path, "--flash", plan, "--json", "-").stdout)
+    assert described["plan_bytes"] <= plan
+    refused(errors.DoesNotFitError, "run", path, "--arena", 100, saying=("100",))
+    refused(errors.DoesNotFitError, "inspect", path, "--flash", 1000, saying=("1,000",))
+
+
+def test_tuning_keeps_what_it_measures_and_changes_no_result(tmp_path):
+    done = host("tune", "--save", tmp_path / "costs.json", "--json", "-")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    kept = Path(result["kept"])
+    try:
+        assert result["unit"] == "instructions"
+        assert all(layer["costs"] for layer in result["layers"])
+        assert any(len(layer["costs"]) > 2 for layer in result["layers"])
+        tuned = json.loads(host("run", "--input", "random:1", "--check", "layers", "--json", "-").stdout)
+        assert tuned["bit_exact"] is True
+        for layer, measured in zip(tuned["layers"], result["layers"], strict=False):
+            assert layer["kernel"] in measured["costs"]
+    finally:
+        kept.unlink()
