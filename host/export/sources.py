@@ -10,6 +10,7 @@ tests/unit/test_export.py compares this with the symbols that compilers see, and
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -32,7 +33,10 @@ _OBJECT = re.compile(r"^(?![^\n=]*\b(?:static|typedef|extern)\b)\w[\w\s*]*?\b(\w
 
 @dataclass(frozen=True)
 class Source:
-    """A C or assembler file: the names that it defines for others, and all others in it."""
+    """A C or assembler file: the names that it defines for others, and those that it uses.
+
+    A C file that names its own definition again uses it, too: on an Arm core that may be an assembler file's.
+    """
 
     path: Path
     defines: frozenset[str]
@@ -45,15 +49,20 @@ def sources() -> tuple[Source, ...]:
     root = firmware_dir()
     paths = sorted(p for folder in ("kernels", "runtime") for p in (root / folder).rglob("*.[cS]"))
     code = {path: _COMMENT.sub(" ", path.read_text()) for path in paths}
-    names = {path: frozenset(re.findall(r"[A-Za-z_]\w*", text)) for path, text in code.items()}
+    names = {path: Counter(re.findall(r"[A-Za-z_]\w*", text)) for path, text in code.items()}
     in_c = {
         path: frozenset(name for form in (_FUNCTION, _BY_MACRO, _OBJECT) for name in form.findall(text))
         for path, text in code.items()
         if path.suffix == ".c"
     }
     functions = frozenset().union(*in_c.values())
-    defines = {path: in_c.get(path, names[path] & functions) for path in paths}
-    return tuple(Source(p, defines[p], names[p] - defines[p]) for p in paths)
+    found = []
+    for path in paths:
+        defines = in_c.get(path, functions.intersection(names[path]))
+        once = defines if path.suffix == ".c" else frozenset()
+        uses = frozenset(name for name, count in names[path].items() if count > (name in once))
+        found.append(Source(path, defines, uses))
+    return tuple(found)
 
 
 def needed(kernels: Iterable[str]) -> list[Path]:

@@ -135,14 +135,14 @@ def compiled_sources(request, tmp_path_factory) -> dict[Path, tuple[set[str], se
     return symbols(paths, compiler, tmp_path_factory.mktemp("objects") / "all")
 
 
-def test_definitions_found_in_the_text_are_those_that_compilers_see(compiled_sources):
+def test_all_that_compilers_see_defined_is_found_in_the_text(compiled_sources):
     in_c = {s.path: s.defines for s in sources.sources()}
     functions = set().union(*in_c.values())
     for path, (defined, _) in compiled_sources.items():
         # assembler files have labels of their own
         seen = defined & functions if path.suffix == ".S" else defined
-        # what is for another machine is compiled to nothing
-        assert not seen or seen == in_c[path], path.name
+        # not all: some is for another machine
+        assert seen <= in_c[path], path.name
 
 
 def test_every_kernel_can_be_exported_alone(compiled_sources):
