@@ -138,17 +138,20 @@ def _window(
     """
     usual = common and draw(st.booleans())
     square, same_stride = draw(st.sampled_from(common or (1,))), draw(st.integers(1, 2))
-    tiny = draw(st.sampled_from([False, False, True]))  # planes of 3x3, which have a kernel of their own
     scheme = draw(st.sampled_from(["SAME", "VALID", "FREE"] if free else ["SAME", "VALID"]))
+    # 3x3 on 3x3, which has a depthwise kernel of its own
+    tiny = usual and 7 in common and draw(st.booleans())
+    if tiny:
+        square, same_stride, scheme = 3, 1, "SAME"
     axes = []
     for _ in range(2):
         kernel, stride = draw(st.integers(1, 5)), draw(st.integers(1, 3))
         dilation = draw(st.integers(1, 3)) if dilated else 1
         if usual:
-            kernel, stride, dilation = square, 1 if tiny else same_stride, 1
+            kernel, stride, dilation = square, same_stride, 1
         extent = (kernel - 1) * dilation + 1
         size = draw(sides if scheme == "SAME" else st.integers(extent, extent + MAX_SIDE - 1))
-        if usual and tiny and scheme == "SAME":
+        if tiny:
             size = 3
         before, after = (0, 0)
         if scheme == "SAME":
@@ -186,7 +189,7 @@ def conv2d_graphs(draw: st.DrawFn, unsigned: bool | None = None) -> g.Graph:
 def depthwise_graphs(draw: st.DrawFn, unsigned: bool | None = None) -> g.Graph:
     """DEPTHWISE_CONV_2D with multipliers 1 .. 3."""
     unsigned = draw(st.booleans()) if unsigned is None else unsigned
-    window = _window(dilated=True, free=True, common=(3, 3, 5, 7))
+    window = _window(dilated=True, free=True, common=(3, 3, 3, 5, 5, 7))
     size, kernel, stride, dilation, padding, out = draw(window)
     ic, multiplier = draw(channels), draw(st.sampled_from([1, 1, 1, 2, 3]))
     per_channel = not unsigned and draw(st.booleans())

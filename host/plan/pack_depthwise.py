@@ -171,7 +171,7 @@ def linear(layer: _Layer) -> _Form | None:
     below = np.where(bits >= 0, exact << np.maximum(bits, 0), exact >> np.minimum(np.maximum(-bits, 0), 62))
     best = None
     for constant0 in (below, np.where(bits < 0, np.minimum(below + 1, (1 << 31) - 1), below)):
-        found = _offsets(layer, steps, levels, constant0, scale, constant)
+        found = _offsets(layer, steps, levels, constant0, scale)
         best = found if best is None else np.where(np.isnan(best[:, :1]), found, best)
         if not np.isnan(best).any():
             break
@@ -189,7 +189,6 @@ def _offsets(
     levels: np.ndarray,
     constant0: np.ndarray,
     scale: np.ndarray,
-    constant: np.ndarray,
 ) -> np.ndarray:
     """float64 [channels, 3] of d, constant1 and constant0 (whole numbers below 2**53); NaN where there are none."""
     slope = constant0 << scale
@@ -202,7 +201,6 @@ def _offsets(
     )
     least, most = np.maximum(least, -(1 << 60)), np.minimum(most, 1 << 60)
     found = np.full((len(slope), 3), np.nan)
-    found[constant] = 0
     left = np.arange(len(slope))
     for count in (1, FEW, MANY):
         d = np.arange(count) - count // 2

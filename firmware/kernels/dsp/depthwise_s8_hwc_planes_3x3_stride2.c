@@ -24,7 +24,7 @@ bool depthwise_s8_hwc_planes_3x3_stride2_supports(const void *params) {
 }
 
 uint32_t depthwise_s8_hwc_planes_3x3_stride2_scratch_bytes(const void *params) {
-    return (uint32_t)column_count(params) * PLANES_COLUMN;
+    return (uint32_t)column_count(params) * PLANES_STRIDE2_COLUMN;
 }
 
 /* The first strip's two rows of outputs lie before all that it still has to read, padding rows counted as rows. */
