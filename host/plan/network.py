@@ -97,8 +97,9 @@ class Network:
 
     @property
     def parameter_bytes(self) -> int:
-        """Weights and channel records, before packing."""
-        return sum(s.parameter_bytes for s in self.steps)
+        """Weights and channel records, before packing; strips share theirs."""
+        arrays = {id(a): a.nbytes for s in self.steps for a in (s.weights, s.channels) if a is not None}
+        return sum(arrays.values())
 
     @property
     def activations(self) -> list[int]:

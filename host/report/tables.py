@@ -110,6 +110,8 @@ def _removed(macs: int, original: int) -> str:
     gone = original - macs
     if not gone:
         return ""
+    if gone < 0:
+        return f" ({-gone:,} more than the file's: rows that strips share are computed twice)"
     return f" ({gone:,} of the file's {original:,}, {100 * gone / original:.1f} %, removed exactly)"
 
 
