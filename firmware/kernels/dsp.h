@@ -30,6 +30,13 @@ static inline uint32_t load_word(const void *from) {
     return word;
 }
 
+/* Little-endian half word at any address. */
+static inline uint32_t load_half(const void *from) {
+    uint16_t half;
+    memcpy(&half, from, sizeof half);
+    return half;
+}
+
 static inline void store_word(void *to, uint32_t word) {
     memcpy(to, &word, sizeof word);
 }

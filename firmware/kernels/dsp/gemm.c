@@ -33,20 +33,13 @@ struct gemm gemm_prepare(const struct kernel_args *args, enum gemm_form form, in
                          rescale_layer(p->output_zero, p->clamp_min, p->clamp_max, p->rounding)};
 }
 
-static inline uint32_t *put(enum gemm_form form, uint32_t word, uint32_t *to) {
-    if (form == GEMM_BYTEPAIRS) {
-        to[0] = sxtb16_ror8(word);
-        to[GEMM_TILE] = rev16(word) ^ 0x007f007fu;
-    } else {
-        to[0] = sxtb16(word);
-        to[GEMM_TILE] = sxtb16_ror8(word);
-    }
-    return to + 2 * GEMM_TILE;
-}
-
 uint32_t *gemm_expand_pixel(enum gemm_form form, const int8_t *from, int32_t count, uint32_t *to) {
-    for (; count >= 4; count -= 4, from += 4) to = put(form, load_word(from), to);
-    return count > 0 ? put(form, load_bytes(from, count), to) : to;
+    for (; count >= 4; count -= 4, from += 4, to += 2 * GEMM_TILE) gemm_put(form, load_word(from), to);
+    if (count > 0) {
+        gemm_put(form, load_bytes(from, count), to);
+        to += 2 * GEMM_TILE;
+    }
+    return to;
 }
 
 uint32_t *gemm_expand_tile(enum gemm_form form, const int8_t *from, int32_t step, int32_t count,

@@ -106,6 +106,17 @@ static inline uint32_t gemm_blob_words(int32_t inputs, int32_t out_c) {
            (GEMM_RECORD_BYTES / sizeof(uint32_t) + 2 * (uint32_t)gemm_groups(inputs));
 }
 
+/* X and Y of four inputs, in the tile's word of a pixel. */
+static inline void gemm_put(enum gemm_form form, uint32_t word, uint32_t *to) {
+    if (form == GEMM_BYTEPAIRS) {
+        to[0] = sxtb16_ror8(word);
+        to[GEMM_TILE] = rev16(word) ^ 0x007f007fu;
+    } else {
+        to[0] = sxtb16(word);
+        to[GEMM_TILE] = sxtb16_ror8(word);
+    }
+}
+
 /* One pixel of a tile: `to` is its word in the tile. count inputs; returns its word of the next group. */
 uint32_t *gemm_expand_pixel(enum gemm_form form, const int8_t *from, int32_t count, uint32_t *to);
 

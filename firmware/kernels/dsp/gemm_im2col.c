@@ -43,52 +43,82 @@ uint32_t gemm_im2col_gap_bytes(const struct conv2d_params *p) {
     return (uint32_t)gap;
 }
 
-static int8_t *copy(const int8_t *from, int32_t count, int8_t *to) {
-    for (; count >= 4; count -= 4, from += 4, to += 4) store_word(to, load_word(from));
-    for (; count > 0; count--) *to++ = *from++;
-    return to;
-}
-
-static int8_t *fill(int8_t value, int32_t count, int8_t *to) {
-    for (; count > 0; count--) *to++ = value;
-    return to;
-}
-
-/* The window at (top, left) as bytes, in the order of the weights. */
-static void copy_window(const struct kernel_args *args, int32_t top, int32_t left, int8_t *to) {
-    const struct conv2d_params *p = args->params;
-    const int8_t zero = (int8_t)p->input_zero;
-    /* columns of an undilated window before, in and after the image */
-    const int32_t before = left >= 0 ? 0 : -left < p->kernel_w ? -left : p->kernel_w;
-    const int32_t end = p->in_w - left < p->kernel_w ? p->in_w - left : p->kernel_w;
-    const int32_t inside = end > before ? end - before : 0;
-    for (int32_t ky = 0, iy = top; ky < p->kernel_h; ky++, iy += p->dilation_h) {
-        if (iy < 0 || iy >= p->in_h) {
-            to = fill(zero, p->kernel_w * p->in_c, to);
-        } else if (p->dilation_w == 1) {
-            to = fill(zero, before * p->in_c, to);
-            if (inside) to = copy(args->in0 + (iy * p->in_w + left + before) * p->in_c, inside * p->in_c, to);
-            to = fill(zero, (p->kernel_w - before - inside) * p->in_c, to);
+/* Rows of `run` bytes; a last word that is not whole is copied together with bytes before it. */
+static void copy_rows(const int8_t *from, int32_t from_step, int8_t *to, int32_t to_step, int32_t run,
+                      int32_t rows) {
+    const int32_t last = run - 4;
+    for (; rows > 0; rows--, from += from_step, to += to_step) {
+        if (last < 0) {
+            for (int32_t i = 0; i < run; i++) to[i] = from[i];
         } else {
-            for (int32_t kx = 0, ix = left; kx < p->kernel_w; kx++, ix += p->dilation_w)
-                to = ix < 0 || ix >= p->in_w ? fill(zero, p->in_c, to)
-                                             : copy(args->in0 + (iy * p->in_w + ix) * p->in_c, p->in_c, to);
+            for (int32_t i = 0; i < last; i += 4) store_word(to + i, load_word(from + i));
+            store_word(to + last, load_word(from + last));
         }
     }
 }
 
-/* Windows inside the image whose runs are whole words: `pixels`, 1 or 4, go to `to`. */
-static void expand_windows(const struct kernel_args *args, enum gemm_form form, int32_t pixels, int32_t top,
-                           int32_t left, uint32_t *to) {
+/* Of `count` places `step` apart, the first at `from`: where those inside 0 .. size - 1 begin and end. */
+struct range {
+    int32_t begin, end;
+};
+
+static struct range inside_range(int32_t from, int32_t step, int32_t count, int32_t size) {
+    struct range range = {0, count};
+    while (range.begin < count && from + range.begin * step < 0) range.begin++;
+    while (range.end > range.begin && from + (range.end - 1) * step >= size) range.end--;
+    return range;
+}
+
+/* The window at (top, left) as bytes, in the order of the weights; `to` is aligned. */
+static void copy_window(const struct kernel_args *args, int32_t top, int32_t left, bool inside, int8_t *to) {
+    const struct conv2d_params *p = args->params;
+    const int32_t row_bytes = p->kernel_w * p->in_c, image_row_bytes = p->in_w * p->in_c;
+    struct range y = {0, p->kernel_h}, x = {0, p->kernel_w};
+    if (!inside) {
+        const uint32_t zeros = (uint32_t)(uint8_t)p->input_zero * 0x01010101u;
+        for (int32_t i = 0, bytes = window_bytes(p); i < bytes; i += 4) store_word(to + i, zeros);
+        y = inside_range(top, p->dilation_h, p->kernel_h, p->in_h);
+        x = inside_range(left, p->dilation_w, p->kernel_w, p->in_w);
+        if (y.begin == y.end || x.begin == x.end) return;
+    }
+    const int32_t rows = y.end - y.begin, columns = x.end - x.begin;
+    const int32_t first_row = top + y.begin * p->dilation_h, first_column = left + x.begin * p->dilation_w;
+    const int8_t *from = args->in0 + first_row * image_row_bytes + first_column * p->in_c;
+    to += y.begin * row_bytes + x.begin * p->in_c;
+    if (p->dilation_w == 1) {
+        copy_rows(from, p->dilation_h * image_row_bytes, to, row_bytes, columns * p->in_c, rows);
+        return;
+    }
+    for (int32_t i = 0; i < rows; i++, from += p->dilation_h * image_row_bytes, to += row_bytes)
+        copy_rows(from, p->dilation_w * p->in_c, to, p->in_c, p->in_c, columns);
+}
+
+/* Four windows inside the image whose runs are whole words, from where they are. */
+static void expand_windows(const struct kernel_args *args, enum gemm_form form, int32_t top, int32_t left,
+                           uint32_t *to) {
     const struct conv2d_params *p = args->params;
     const int32_t bytes = run_bytes(p), runs = p->kernel_w * p->in_c / bytes;
     const int8_t *row = args->in0 + (top * p->in_w + left) * p->in_c;
     for (int32_t ky = 0; ky < p->kernel_h; ky++, row += p->dilation_h * p->in_w * p->in_c) {
         const int8_t *from = row;
-        for (int32_t run = 0; run < runs; run++, from += p->dilation_w * p->in_c) {
-            to = pixels == GEMM_TILE ? gemm_expand_tile(form, from, p->stride_w * p->in_c, bytes, to)
-                                     : gemm_expand_pixel(form, from, bytes, to);
-        }
+        for (int32_t run = 0; run < runs; run++, from += p->dilation_w * p->in_c)
+            to = gemm_expand_tile(form, from, p->stride_w * p->in_c, bytes, to);
+    }
+}
+
+/* Four windows inside the image, of three rows of nine bytes: 3x3 of three channels. Words that span two rows are put
+ * together from parts, and nothing beyond a row is read. BYTEPAIRS. */
+static void expand_nine_by_three(const int8_t *top, int32_t row_bytes, int32_t step, uint32_t *to) {
+    for (const uint32_t *end = to + GEMM_TILE; to != end; to++, top += step) {
+        const int8_t *middle = top + row_bytes, *bottom = middle + row_bytes;
+        uint32_t *at = to;
+        gemm_put(GEMM_BYTEPAIRS, load_word(top), at);
+        gemm_put(GEMM_BYTEPAIRS, load_word(top + 4), at += 2 * GEMM_TILE);
+        gemm_put(GEMM_BYTEPAIRS, (uint8_t)top[8] | load_word(middle) << 8, at += 2 * GEMM_TILE);
+        gemm_put(GEMM_BYTEPAIRS, load_word(middle + 3), at += 2 * GEMM_TILE);
+        gemm_put(GEMM_BYTEPAIRS, load_half(middle + 7) | load_half(bottom) << 16, at += 2 * GEMM_TILE);
+        gemm_put(GEMM_BYTEPAIRS, load_word(bottom + 2), at += 2 * GEMM_TILE);
+        gemm_put(GEMM_BYTEPAIRS, load_word(bottom + 5) >> 8, at += 2 * GEMM_TILE);
     }
 }
 
@@ -99,32 +129,36 @@ void gemm_im2col_run(const struct kernel_args *args, enum gemm_form form) {
     const int32_t block = gemm_block_pixels(inputs, p->out_h * p->out_w);
     const int32_t block_bytes = gemm_block_bytes(inputs, p->out_h * p->out_w);
     const bool words = run_bytes(p) % 4 == 0;
+    const bool nine_by_three = form == GEMM_BYTEPAIRS && p->kernel_h == 3 && p->kernel_w * p->in_c == 9 &&
+                               p->dilation_w == 1 && p->dilation_h == 1;
     const int32_t last_top = p->in_h - 1 - (p->kernel_h - 1) * p->dilation_h;
     const int32_t last_left = p->in_w - 1 - (p->kernel_w - 1) * p->dilation_w;
     int8_t *windows = (int8_t *)args->scratch + block_bytes;
     int8_t *out = args->out;
     int32_t waiting = 0; /* pixels in the tiles */
     for (int32_t oy = 0, top = -p->pad_top; oy < p->out_h; oy++, top += p->stride_h) {
+        const bool inside = top >= 0 && top <= last_top;
         for (int32_t ox = 0, left = -p->pad_left; ox < p->out_w;) {
-            const bool whole = waiting % GEMM_TILE == 0 && p->out_w - ox >= GEMM_TILE;
-            int32_t count = whole ? GEMM_TILE : 1;
             uint32_t *to = (uint32_t *)args->scratch + waiting / GEMM_TILE * GEMM_TILE * (bytes / 2) +
                            waiting % GEMM_TILE;
-            const int32_t right = left + (count - 1) * p->stride_w;
-            if (words && top >= 0 && top <= last_top && left >= 0 && right <= last_left) {
-                expand_windows(args, form, count, top, left, to);
-            } else if (words || !whole) {
-                count = 1;
-                if (words && top >= 0 && top <= last_top && left >= 0 && left <= last_left) {
-                    expand_windows(args, form, 1, top, left, to);
-                } else {
-                    copy_window(args, top, left, windows);
-                    gemm_expand_pixel(form, windows, inputs, to);
+            const bool whole = waiting % GEMM_TILE == 0 && p->out_w - ox >= GEMM_TILE;
+            const bool all_inside = inside && left >= 0 && left + 3 * p->stride_w <= last_left;
+            int32_t count = GEMM_TILE;
+            if (whole && words && all_inside) {
+                expand_windows(args, form, top, left, to);
+            } else if (whole && nine_by_three && all_inside) {
+                expand_nine_by_three(args->in0 + (top * p->in_w + left) * p->in_c, p->in_w * p->in_c,
+                                     p->stride_w * p->in_c, to);
+            } else if (whole && !words) {
+                for (int32_t i = 0; i < GEMM_TILE; i++) {
+                    const int32_t x = left + i * p->stride_w;
+                    copy_window(args, top, x, inside && x >= 0 && x <= last_left, windows + i * bytes);
                 }
-            } else {
-                for (int32_t i = 0; i < GEMM_TILE; i++)
-                    copy_window(args, top, left + i * p->stride_w, windows + i * bytes);
                 gemm_expand_tile(form, windows, bytes, inputs, to);
+            } else {
+                count = 1;
+                copy_window(args, top, left, inside && left >= 0 && left <= last_left, windows);
+                gemm_expand_pixel(form, windows, inputs, to);
             }
             ox += count;
             left += count * p->stride_w;
