@@ -367,7 +367,7 @@ def test_limits_of_arena_and_flash_are_met_and_exact(tmp_path):
     assert done.returncode == 0, done.stderr
     small = json.loads(done.stdout)
     assert small["bit_exact"] is True and small["arena_bytes"] <= 18_000 < free["arena_bytes"]
-    plan = free["flash_bytes"]["plan"]
+    plan = free["flash_bytes"]["plan"] * 6 // 5
     described = json.loads(host("inspect", path, "--flash", plan, "--json", "-").stdout)
     assert described["plan_bytes"] <= plan
     refused(errors.DoesNotFitError, "run", path, "--arena", 100, saying=("100",))
