@@ -50,6 +50,7 @@ class Price:
 
 NO_LIMITS = Limits()
 MOST_PLACEMENTS = 3
+PREFERENCE = 0.99  # what an unmeasured kernel costs of the best that kernels.def puts behind it
 SMALLER = (0.92, 0.97)  # by which factors an arena is made smaller as long as that costs little
 MOST_STREAMED_CHAINS = 3
 MARGINS = (1.0, 0.93, 0.86)  # room that a placement's gaps may take
@@ -132,6 +133,8 @@ def _streamed(net: Network, admits: Callable[[str], bool], costs: Costs, limits:
     """The network with its fullest chains streamed by rows until kernels can be chosen within the limits, or None."""
     limit = limits.arena_bytes
     assert limit is not None
+    if limit < max(net.tensors[t].bytes for t in (*net.inputs, *net.outputs)):
+        return None
     for _ in range(MOST_STREAMED_CHAINS):
         needs = arena.step_bytes(net)
         fullest = needs.index(max(needs))
@@ -191,12 +194,21 @@ def _options(step: Step, admits: Callable[[str], bool], costs: Costs) -> list[Op
     return [
         Option(
             name,
-            costs.cost(step, name),
+            cost,
             native.scratch_bytes(name, params),
             native.weights_bytes(name, params) + native.channels_bytes(name, params),
         )
-        for name in names
+        for name, cost in zip(names, _costs(step, names, costs), strict=True)
     ]
+
+
+def _costs(step: Step, names: list[str], costs: Costs) -> list[float]:
+    """Costs of candidates; one that nobody measured is a little better than all behind it in kernels.def."""
+    result: list[float] = []
+    for name in reversed(names):
+        preferred = bool(result) and not costs.knows(name)
+        result.insert(0, PREFERENCE * min(result) if preferred else costs.cost(step, name))
+    return result
 
 
 def assign(step: Step, kernel: str) -> None:

@@ -25,9 +25,7 @@ _VALUES = frozenset(
      "value", "left_shift", "input0_zero", "input0_multiplier", "input0_shift",
      "input1_zero", "input1_multiplier", "input1_shift", "output_multiplier", "output_shift", "half_up")
 )  # fmt: skip
-# Counts per unit of work for a kernel that nobody measured on any shape; more for later lines of kernels.def, so
-# that the order of preference there decides.
-UNKNOWN_RATE = 8.0
+UNKNOWN_RATE = 8.0  # counts per unit of work for a kernel that nobody measured on any shape
 
 
 def shape_of(step: Step) -> str:
@@ -54,6 +52,10 @@ class Costs:
         """The count of the kernel on the very shape of the step."""
         return self.entries.get(shape_of(step), {}).get(kernel)
 
+    def knows(self, kernel: str) -> bool:
+        """Whether somebody measured the kernel on any shape."""
+        return any(kernel in counts for counts in self.entries.values())
+
     def cost(self, step: Step, kernel: str) -> float:
         """Measured, or the work times the rate of the nearest measured shape."""
         count = self.measured(step, kernel)
@@ -66,8 +68,7 @@ class Costs:
         self.work[shape] = work_of(step)
 
     def _rate(self, step: Step, kernel: str) -> float:
-        place = list(defs.kernels()).index(kernel)
-        nearest, rate = math.inf, UNKNOWN_RATE * (1 + place)
+        nearest, rate = math.inf, UNKNOWN_RATE
         for shape, counts in self.entries.items():
             if kernel in counts:
                 distance = _distance(step.params, _params_of(shape))
