@@ -85,14 +85,15 @@ def choose(
     costs = costs or default_costs()
     unlimited = _choose_kernels(net, admits, costs, replace(limits, arena_bytes=None))
     cheapest = _choose_kernels(net, admits, costs, NO_LIMITS) if limits.plan_bytes is not None else unlimited
-    net, cost = _meet(net, admits, costs, limits)
+    whole = net
+    net, cost = _meet(whole, admits, costs, limits)
     arena_bytes = net.arena_bytes
     budget = max(cost, unlimited * (1 + limits.slack))
     for factor in SMALLER if limits.slack > 0 else ():
         while True:
             target = int(arena_bytes * factor)
             try:
-                smaller, price = _meet(net, admits, costs, replace(limits, arena_bytes=target))
+                smaller, price = _meet(whole, admits, costs, replace(limits, arena_bytes=target))
             except DoesNotFitError:
                 break
             if price > budget:
