@@ -90,6 +90,18 @@ static inline uint32_t sxtb16_ror8(uint32_t x) {
     return result;
 }
 
+static inline uint32_t sxtab16(uint32_t acc, uint32_t x) {
+    uint32_t result;
+    __asm__("sxtab16 %0, %1, %2" : "=r"(result) : "r"(acc), "r"(x));
+    return result;
+}
+
+static inline uint32_t sxtab16_ror8(uint32_t acc, uint32_t x) {
+    uint32_t result;
+    __asm__("sxtab16 %0, %1, %2, ror #8" : "=r"(result) : "r"(acc), "r"(x));
+    return result;
+}
+
 static inline uint32_t pkhbt_lsl16(uint32_t x, uint32_t y) {
     uint32_t result;
     __asm__("pkhbt %0, %1, %2, lsl #16" : "=r"(result) : "r"(x), "r"(y));
@@ -189,6 +201,16 @@ static inline uint32_t sxtb16(uint32_t x) {
 /* Bytes 1 and 3 as int16 lanes. */
 static inline uint32_t sxtb16_ror8(uint32_t x) {
     return dsp_lanes((int8_t)(uint8_t)(x >> 8), (int8_t)(uint8_t)(x >> 24));
+}
+
+/* Lanes of acc plus bytes 0 and 2, modulo 2^16. */
+static inline uint32_t sxtab16(uint32_t acc, uint32_t x) {
+    return dsp_lanes(dsp_low(acc) + (int8_t)(uint8_t)x, dsp_high(acc) + (int8_t)(uint8_t)(x >> 16));
+}
+
+/* Lanes of acc plus bytes 1 and 3, modulo 2^16. */
+static inline uint32_t sxtab16_ror8(uint32_t acc, uint32_t x) {
+    return dsp_lanes(dsp_low(acc) + (int8_t)(uint8_t)(x >> 8), dsp_high(acc) + (int8_t)(uint8_t)(x >> 24));
 }
 
 /* Low half of x below the low half of y. */

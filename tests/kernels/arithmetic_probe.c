@@ -24,6 +24,6 @@ void probe_short(uint32_t count, const int32_t *x, const int32_t *multiplier, co
         const struct requant_channel channel = {0, multiplier[i], shift[i]};
         struct rescale rescale;
         valid[i] = rescale_prepare(&rescale, &channel, &layer);
-        y[i] = valid[i] ? rescale_short(x[i], &rescale, layer.addend) : 0;
+        y[i] = valid[i] ? rescale_short(x[i], &rescale, zero) : 0;
     }
 }

@@ -222,7 +222,7 @@ void depthwise_rows(const struct kernel_args *args) {
                 .out_c = p->out_c,
                 .count = p->out_w,
                 .rescale = rescale,
-                .addend = layer.addend,
+                .addend = layer.output_zero,
             };
             if (!is_short)
                 plain_row(&row, channels, &layer, count);

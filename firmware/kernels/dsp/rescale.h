@@ -1,13 +1,11 @@
-/* Requantisation to int8 in five DSP instructions, bit-equal to requant_double() and the clamp for every
- * int32 sum.
+/* Requantisation to int8 in four DSP instructions, bit-equal to requant_double() and the clamp for every int32 sum.
  *
  *     high = smmlar(x, 2 * multiplier, x)      2 * multiplier, as int32, is 2^32 too small: hence + x
- *     half = (high + (high >> 31)) >> right    right = exponent - 1; the -1 of a sign rounds halves away from 0
- *     y    = ssat8((half + 1 + 2 * zero) >> 1)
+ *     half = high + (high >> 31)               the -1 of a sign rounds halves away from 0
+ *     y    = ssat8(smmlar(half, power, zero))  power = 2^(32 - exponent)
  *
- * Holds for multiplier >= 2^30, 2 <= exponent <= 31 (|half| < 2^30, so that nothing overflows after it) and
- * no clamp but int8's. multiplier 0 runs through it too: with right = 31, half is 0 or -1 and y is zero. All
- * else takes the plain form. Source: own work; the first instruction is that of prototypes by this project.
+ * Holds for multiplier >= 2^30, 2 <= exponent <= 31 (|half| <= 2^31 - 1, for the multiplier is below 2^31) and no clamp but
+ * int8's. multiplier 0 runs through it too, with power = 0: y is zero. All else takes the plain form. Source: own work.
  */
 #ifndef TINYCONV_RESCALE_H
 #define TINYCONV_RESCALE_H
@@ -22,37 +20,43 @@ struct rescale_layer {
     int32_t clamp_min;
     int32_t clamp_max;
     int32_t rounding;
-    int32_t addend; /* 1 + 2 * output_zero */
-    bool plain;     /* rounding or clamps rule out the short form */
+    bool plain; /* rounding or clamps rule out the short form */
 };
 
 /* One channel, ready for the short form if it has one. */
 struct rescale {
     uint32_t twice; /* 2 * multiplier */
-    int32_t right;
+    uint32_t power;
     int32_t bias;
 };
 
 static inline struct rescale_layer rescale_layer(int32_t output_zero, int32_t clamp_min, int32_t clamp_max,
                                                  int32_t rounding) {
     const bool plain = rounding != ROUND_DOUBLE || clamp_min != INT8_MIN || clamp_max != INT8_MAX;
-    return (struct rescale_layer){output_zero, clamp_min, clamp_max, rounding, 1 + 2 * output_zero, plain};
+    return (struct rescale_layer){output_zero, clamp_min, clamp_max, rounding, plain};
 }
 
 /* Whether the channel has the short form; *rescale is only meant for it. */
 static inline bool rescale_prepare(struct rescale *rescale, const struct requant_channel *channel,
                                    const struct rescale_layer *layer) {
     rescale->twice = 2 * (uint32_t)channel->multiplier;
-    rescale->right = channel->multiplier == 0 ? 31 : -channel->shift - 1;
+    rescale->power = 0;
     rescale->bias = channel->bias;
     if (layer->plain) return false;
-    return channel->multiplier == 0 || (channel->multiplier >= 1 << 30 && channel->shift <= -2);
+    if (channel->multiplier == 0) return true;
+    if (channel->multiplier < 1 << 30 || channel->shift > -2) return false;
+    rescale->power = UINT32_C(1) << (32 + channel->shift);
+    return true;
 }
 
-static inline int8_t rescale_short(int32_t x, const struct rescale *rescale, int32_t addend) {
+/* The rescale before saturation. */
+static inline int32_t rescale_wide(int32_t x, const struct rescale *rescale, int32_t zero) {
     const int32_t high = smmlar((uint32_t)x, rescale->twice, x);
-    const int32_t half = (int32_t)((uint32_t)high + (uint32_t)(high >> 31)) >> rescale->right;
-    return (int8_t)ssat8_asr1(half + addend);
+    return smmlar((uint32_t)high + (uint32_t)(high >> 31), rescale->power, zero);
+}
+
+static inline int8_t rescale_short(int32_t x, const struct rescale *rescale, int32_t zero) {
+    return (int8_t)ssat8(rescale_wide(x, rescale, zero));
 }
 
 __attribute__((noinline, unused)) static int8_t

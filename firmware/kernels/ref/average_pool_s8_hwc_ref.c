@@ -3,6 +3,7 @@
  * in [in_h][in_w][in_c], out [out_h][out_w][in_c]. No scratch. Sums stay below 2^22 * 128. Bit-equal to
  * LiteRT 2.3 BUILTIN_REF, half_up for its uint8 form.
  */
+#include "../average.h"
 #include "../kernel.h"
 #include "../requant.h"
 
@@ -14,18 +15,6 @@ bool average_pool_s8_hwc_ref_supports(const void *params) {
 uint32_t average_pool_s8_hwc_ref_scratch_bytes(const void *params) {
     (void)params;
     return 0;
-}
-
-/* sum / count, halves away from zero. */
-static int32_t mean_half_away(int32_t sum, int32_t count) {
-    return sum > 0 ? (sum + count / 2) / count : (sum - count / 2) / count;
-}
-
-/* floor((sum + count / 2) / count). */
-static int32_t mean_half_up(int32_t sum, int32_t count) {
-    const int32_t nudged = sum + count / 2;
-    const int32_t quotient = nudged / count;
-    return quotient * count > nudged ? quotient - 1 : quotient;
 }
 
 static int32_t larger(int32_t a, int32_t b) {
