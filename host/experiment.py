@@ -23,7 +23,7 @@ STREAMED_BYTES = 24 * 1024
 # RAM that the firmware needs for itself: stack, receive buffer, data. The device has the last word on what fits.
 FIRMWARE_RAM_BYTES = 12 * 1024
 # A plan may cost this part more than the fastest one if that makes its arena smaller.
-SLACK = 0.005
+SLACK = 0.0075
 DEFAULT_SOURCE = "random:1"
 
 
