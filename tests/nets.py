@@ -168,8 +168,10 @@ def _window(
 def conv2d_graphs(draw: st.DrawFn, unsigned: bool | None = None) -> g.Graph:
     """CONV_2D of any kernel up to 5x5, stride, padding and dilation, per tensor or per channel."""
     unsigned = draw(st.booleans()) if unsigned is None else unsigned
-    size, kernel, stride, dilation, padding, out = draw(_window(dilated=True, free=True, common=(1, 3, 3, 3)))
+    size, kernel, stride, dilation, padding, out = draw(_window(dilated=True, free=True, common=(1, 1, 3, 3)))
     ic, oc = draw(channels), draw(channels)
+    if kernel == (1, 1):
+        ic = draw(st.one_of(channels, st.integers(17, 24)))  # kernels for many inputs start at 17
     per_channel = not unsigned and draw(st.booleans())
     products = kernel[0] * kernel[1] * ic
     w, bias, scale_in, scale_out = draw(
