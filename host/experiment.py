@@ -38,7 +38,7 @@ class Options:
     runs: int = 1
     check: str = "output"
     place: str = "auto"
-    reference_only: bool = False
+    kernels: str = "all"
     slimmed: bool = True
     arena_bytes: int | None = None
     plan_bytes: int | None = None
@@ -94,11 +94,13 @@ def compile_for(path: Path, board: Board, options: Options) -> Compiled:
     Raises DoesNotFitError if the options' limits cannot be met; what the board's memory cannot hold is refused later,
     with what it needs and what there is.
     """
-    admits = choose.reference_only if options.reference_only else choose.any_kernel
+    admits = choose.admission(options.kernels)
     costs = costs_for(board.id)
     asked = choose.Limits(options.plan_bytes, options.arena_bytes)
     of_board = choose.Limits(
-        options.plan_bytes or board.plan_region.bytes or None, options.arena_bytes or _pool_bytes(board), SLACK
+        options.plan_bytes or board.plan_region.bytes or None,
+        options.arena_bytes or _pool_bytes(board),
+        SLACK,
     )
     try:
         return compile_file(path, admits, slimmed=options.slimmed, costs=costs, limits=of_board)

@@ -18,7 +18,6 @@ from host.errors import ModelMissingError, OutputError
 
 STANDARD_OUTPUT = "-"
 DEFAULT_BOARD = "emu_stm32f405"
-KERNEL_SETS = ("all", "ref")
 
 board_option = click.option(
     "--board", "-b", default=DEFAULT_BOARD, show_default=True, help="Board id; `host boards` lists them."
@@ -47,10 +46,10 @@ def plan_options(command: Callable) -> Callable:
         slim_option,
         click.option(
             "--kernels",
-            type=click.Choice(KERNEL_SETS),
+            metavar="NAMES",
             default="all",
             show_default=True,
-            help="Kernels to choose from; ref: only the plain ones.",
+            help="ref: only the plain ones; or names and patterns, with commas: use these wherever they can.",
         ),
     ):
         command = option(command)
@@ -62,7 +61,7 @@ def plan_choices(
 ) -> dict[str, Any]:
     """The plan options as fields of experiment.Options."""
     return {
-        "reference_only": kernels == "ref",
+        "kernels": kernels,
         "slimmed": slimmed,
         "arena_bytes": arena_bytes,
         "plan_bytes": plan_bytes,

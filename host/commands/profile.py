@@ -31,9 +31,8 @@ from host.commands.common import (
 @click.option("--resize", is_flag=True, help="Resize arrays of images to the network's input.")
 @click.option("--place", type=click.Choice(("auto", "ram", "flash")), default="auto", show_default=True,
               help="Where the plan lies on the device.")  # fmt: skip
-@click.option("--kernels", type=click.Choice(("all", "ref")), default="all", show_default=True,
-              help="Kernels to choose from; ref: only the plain ones.")  # fmt: skip
-@slim_option
+@click.option("--kernels", metavar="NAMES", default="all", show_default=True,
+              help="As for `host run`.")  # fmt: skip
 @click.option("--arena", "arena_bytes", metavar="BYTES", type=click.IntRange(1), help="Most RAM for tensors.")
 @click.option("--plan", "plan_bytes", metavar="BYTES", type=click.IntRange(1),
               help="Most flash for the plan; `--flash BYTES` of the other commands.")  # fmt: skip
@@ -56,7 +55,7 @@ def command(
     from host.report.profile import print_profile
 
     options = experiment.Options(
-        board=board, source=source, resize=resize, place=place, reference_only=kernels == "ref", slimmed=slimmed,
+        board=board, source=source, resize=resize, place=place, kernels=kernels, slimmed=slimmed,
         arena_bytes=arena_bytes, plan_bytes=plan_bytes, firmware=firmware,
     )  # fmt: skip
     with screen() as show:

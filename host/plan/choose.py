@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fnmatch import fnmatch
 
 from host import defs, native
-from host.errors import DoesNotFitError, UnsupportedError
+from host.errors import DoesNotFitError, InputError, UnsupportedError
 from host.plan import arena, pack, serialise, stream
 from host.plan.costs import Costs, default_costs
 from host.plan.network import Network, Step
@@ -66,6 +67,33 @@ def any_kernel(name: str) -> bool:
 def reference_only(name: str) -> bool:
     """Admits only the obvious twins."""
     return name.endswith("_ref")
+
+
+@dataclass(frozen=True)
+class Preferred:
+    """Admits kernels that one of the patterns matches, and all others where none of these can do a step."""
+
+    patterns: tuple[str, ...]
+
+    def __call__(self, name: str) -> bool:
+        """Whether a pattern matches."""
+        return any(fnmatch(name, pattern) for pattern in self.patterns)
+
+
+def admission(kernels: str) -> Callable[[str], bool]:
+    """What `--kernels` asks for: all, ref, or names and patterns separated by commas.
+
+    Raises InputError if a pattern matches no kernel.
+    """
+    if kernels == "all":
+        return any_kernel
+    if kernels == "ref":
+        return reference_only
+    patterns = tuple(kernels.split(","))
+    for pattern in patterns:
+        if not any(fnmatch(name, pattern) for name in defs.kernels()):
+            raise InputError(f"no kernel is named {pattern!r}", f"there are {', '.join(defs.kernels())}")
+    return Preferred(patterns)
 
 
 def choose(
@@ -170,8 +198,12 @@ def candidates_of(step: Step, admits: Callable[[str], bool] = any_kernel) -> lis
     params = step.packed_params
     if native.params_valid(step.op, params) is not None:
         return []
-    kernels = [k for k in defs.kernels().values() if k.op == step.op and admits(k.name)]
-    return [k.name for k in kernels if native.supports(k.name, params) and _accepts(k, step)]
+
+    def able(admitted: bool) -> list[str]:
+        kernels = [k for k in defs.kernels().values() if k.op == step.op and admits(k.name) == admitted]
+        return [k.name for k in kernels if native.supports(k.name, params) and _accepts(k, step)]
+
+    return able(True) or (able(False) if isinstance(admits, Preferred) else [])
 
 
 def _accepts(kernel: defs.KernelDef, step: Step) -> bool:

@@ -389,3 +389,15 @@ def test_tuning_keeps_what_it_measures_and_changes_no_result(tmp_path):
             assert layer["kernel"] in measured["costs"]
     finally:
         kept.unlink()
+
+
+def test_kernels_are_chosen_by_name():
+    arguments = ("run", "--input", "random:1", "--check", "layers", "--no-model")
+    done = host(*arguments, "--kernels", "depthwise_*_rows*,add_s8_flat_ref", "--json", "-")
+    assert done.returncode == 0, done.stderr
+    kernels = {layer["op"]: layer["kernel"] for layer in json.loads(done.stdout)["layers"]}
+    assert "rows" in kernels["DEPTHWISE_CONV_2D"] and kernels["ADD"] == "add_s8_flat_ref"
+    assert not kernels["CONV_2D"].endswith("_ref")
+    refused(
+        errors.InputError, *arguments, "--kernels", "nothing_*", saying=("nothing_*", "conv2d_s8_hwc_ref")
+    )

@@ -45,8 +45,8 @@ def test_the_digits_are_classified_exactly(board):
 
 
 def test_the_digits_are_exact_in_every_layer_with_plain_kernels_too(board):
-    for reference_only in (False, True):
-        options = Options(**board, source="random:3", check="layers", reference_only=reference_only)
+    for kernels in ("all", "ref"):
+        options = Options(**board, source="random:3", check="layers", kernels=kernels)
         assert run(digits.model_path(), options).result.bit_exact is True
 
 
