@@ -33,6 +33,7 @@ from host.commands.common import (
               help="Where the plan lies on the device.")  # fmt: skip
 @click.option("--kernels", metavar="NAMES", default="all", show_default=True,
               help="As for `host run`.")  # fmt: skip
+@slim_option
 @click.option("--arena", "arena_bytes", metavar="BYTES", type=click.IntRange(1), help="Most RAM for tensors.")
 @click.option("--plan", "plan_bytes", metavar="BYTES", type=click.IntRange(1),
               help="Most flash for the plan; `--flash BYTES` of the other commands.")  # fmt: skip
