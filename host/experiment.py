@@ -42,6 +42,7 @@ class Options:
     slimmed: bool = True
     arena_bytes: int | None = None
     plan_bytes: int | None = None
+    copy_bytes: int = 0
     firmware: Path | None = None
     predict: bool = True
 
@@ -96,11 +97,12 @@ def compile_for(path: Path, board: Board, options: Options) -> Compiled:
     """
     admits = choose.admission(options.kernels)
     costs = costs_for(board.id)
-    asked = choose.Limits(options.plan_bytes, options.arena_bytes)
+    asked = choose.Limits(options.plan_bytes, options.arena_bytes, copy_bytes=options.copy_bytes)
     of_board = choose.Limits(
         options.plan_bytes or board.plan_region.bytes or None,
-        options.arena_bytes or _pool_bytes(board),
+        options.arena_bytes or _pool_bytes(board) - options.copy_bytes,
         SLACK,
+        options.copy_bytes,
     )
     try:
         return compile_file(path, admits, slimmed=options.slimmed, costs=costs, limits=of_board)
@@ -200,6 +202,7 @@ def _result(
         macs=net.macs,
         macs_original=compiled.original.total_macs,
         arena_bytes=net.arena_bytes,
+        copy_bytes=net.copy_bytes,
         code_bytes=_code_bytes(board, hello, options),
         plan_bytes=len(compiled.plan),
         plan_place="flash" if in_flash else "ram",

@@ -46,7 +46,7 @@ class Measurement:
 def ram_needed(compiled: Compiled, in_flash: bool) -> int:
     """Bytes of the device's pool that the network needs."""
     plan = 0 if in_flash else len(compiled.plan)
-    return plan + COUNT_BYTES * len(compiled.net.steps) + compiled.net.arena_bytes
+    return plan + COUNT_BYTES * len(compiled.net.steps) + compiled.net.arena_bytes + compiled.net.copy_bytes
 
 
 def load(client: Client, compiled: Compiled, in_flash: bool, progress: Progress = no_progress) -> PlanInfo:

@@ -41,7 +41,8 @@ class NativePlan:
 
     def __init__(self, plan: bytes, arena_bytes: int | None = None):
         if arena_bytes is None:
-            arena_bytes = HEADER.unpack_from(plan)[5] if len(plan) >= HEADER.size else 0
+            header = HEADER.unpack_from(plan) if len(plan) >= HEADER.size else [0] * 16
+            arena_bytes = header[5] + header[15]  # and the copies
         self._words = np.frombuffer(plan + bytes(-len(plan) % 8), np.uint64).copy()
         self._arena = np.full(arena_bytes // 8 + 1, 0xA5A5A5A5A5A5A5A5, np.uint64)
         self._plan, error = _Plan(), _Error()

@@ -1,6 +1,7 @@
 #include "plan.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "../kernels/kernel.h"
 
@@ -66,9 +67,12 @@ static enum status check_header(const struct plan_header *h, uint32_t capacity, 
     const uint32_t crc = crc32_update(0, (const uint8_t *)h + unchecked, h->total_bytes - unchecked);
     if (crc != h->crc32) return refuse(error, STATUS_PLAN_CHECKSUM, PLAN_FIELD_none, 0, h->crc32, crc);
     if (h->arena_bytes % PLAN_ALIGN != 0) return INVALID(arena_bytes, 0);
-    if (h->arena_bytes > arena_capacity)
-        return refuse(error, STATUS_ARENA_TOO_LARGE, PLAN_FIELD_arena_bytes, 0, h->arena_bytes,
-                      arena_capacity);
+    if (h->copy_bytes % PLAN_ALIGN != 0 || !fits(h->copy_offset, h->copy_bytes, h->total_bytes))
+        return INVALID(copy_bytes, 0);
+    const uint64_t ram_bytes = (uint64_t)h->arena_bytes + h->copy_bytes;
+    if (ram_bytes > arena_capacity)
+        return refuse(error, STATUS_ARENA_TOO_LARGE, PLAN_FIELD_arena_bytes, 0,
+                      ram_bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)ram_bytes, arena_capacity);
     if (!fits(h->tensors_offset, (uint64_t)h->tensor_count * sizeof(struct plan_tensor), h->total_bytes))
         return INVALID(tensor_table, 0);
     if (h->step_count == 0 || h->step_count > PLAN_MAX_STEPS ||
@@ -119,6 +123,12 @@ static enum status check_tensors(const struct plan *plan, struct plan_error *err
     return STATUS_OK;
 }
 
+/* Whether a blob that begins in the range of copies ends there too. */
+static bool copied_whole_or_not(const struct plan_header *h, uint32_t offset, uint32_t bytes) {
+    const uint32_t in_copy = offset - h->copy_offset;
+    return in_copy >= h->copy_bytes || bytes <= h->copy_bytes - in_copy;
+}
+
 static enum status check_step(const struct plan *plan, uint32_t index, struct plan_error *error) {
     const struct plan_header *h = plan->header;
     const struct plan_step *s = &plan->steps[index];
@@ -153,6 +163,8 @@ static enum status check_step(const struct plan *plan, uint32_t index, struct pl
     if (s->channels_bytes != kernel_channels_bytes(kernel, params) ||
         !fits(s->channels_offset, s->channels_bytes, h->total_bytes))
         return INVALID(step_channels, index);
+    if (!copied_whole_or_not(h, s->weights_offset, s->weights_bytes)) return INVALID(step_weights, index);
+    if (!copied_whole_or_not(h, s->channels_offset, s->channels_bytes)) return INVALID(step_channels, index);
     if (!kernel_data_valid(kernel, params, plan->base + s->weights_offset, plan->base + s->channels_offset))
         return INVALID(step_channels, index);
 
@@ -184,6 +196,8 @@ void plan_attach(struct plan *plan, const void *base, void *arena) {
     plan->inputs = (const void *)(bytes + h->io_offset);
     plan->outputs = plan->inputs + h->input_count;
     plan->arena = arena;
+    plan->copy = plan->arena + h->arena_bytes;
+    memcpy(plan->arena + h->arena_bytes, bytes + h->copy_offset, h->copy_bytes);
 }
 
 enum status plan_open(struct plan *plan, const void *base, uint32_t capacity, void *arena,
@@ -210,6 +224,12 @@ uint8_t *plan_tensor_data(const struct plan *plan, uint32_t tensor) {
     return is_constant(t) ? (uint8_t *)(uintptr_t)(plan->base + t->offset) : plan->arena + t->offset;
 }
 
+/* A blob of a step: its copy in RAM if it has one. */
+static const void *blob(const struct plan *plan, uint32_t offset) {
+    const uint32_t in_copy = offset - plan->header->copy_offset;
+    return in_copy < plan->header->copy_bytes ? plan->copy + in_copy : plan->base + offset;
+}
+
 void plan_run_step(const struct plan *plan, uint32_t step) {
     const struct plan_step *s = &plan->steps[step];
     const struct kernel_args args = {
@@ -217,8 +237,8 @@ void plan_run_step(const struct plan *plan, uint32_t step) {
         .in1 = s->input1 == PLAN_NO_TENSOR ? NULL : (const int8_t *)plan_tensor_data(plan, s->input1),
         .out = (int8_t *)plan_tensor_data(plan, s->output),
         .params = plan->base + s->params_offset,
-        .weights = plan->base + s->weights_offset,
-        .channels = plan->base + s->channels_offset,
+        .weights = blob(plan, s->weights_offset),
+        .channels = blob(plan, s->channels_offset),
         .scratch = plan->arena + s->scratch_offset,
     };
     kernel_find(s->kernel)->run(&args);

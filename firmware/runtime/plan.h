@@ -46,7 +46,10 @@ struct plan_header {
     uint16_t output_count;
     uint32_t io_offset;
     uint8_t model_id[8]; /* first bytes of the network file's SHA-256 */
-    uint32_t reserved[4];
+    uint32_t
+        copy_offset; /* blobs that are copied behind the arena at load, since RAM is read faster than flash */
+    uint32_t copy_bytes; /* multiple of 4 */
+    uint32_t reserved[2];
 };
 
 /* CONSTANT: offset is into the plan, not the arena. VIEW: some of the bytes of the tensor whose index is in the upper 16 bits of
@@ -91,6 +94,7 @@ struct plan {
     const uint16_t *inputs;
     const uint16_t *outputs;
     uint8_t *arena;
+    const uint8_t *copy; /* of the bytes from copy_offset on, in RAM */
 };
 
 /* Validates `bytes` at `base` (4-byte aligned, `capacity` bytes readable) against an arena of arena_capacity bytes.

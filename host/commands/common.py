@@ -43,6 +43,14 @@ def plan_options(command: Callable) -> Callable:
         click.option(
             "--flash", "plan_bytes", metavar="BYTES", type=click.IntRange(1), help="Most flash for the plan."
         ),
+        click.option(
+            "--ram-weights",
+            "copy_bytes",
+            metavar="BYTES",
+            type=click.IntRange(0),
+            default=0,
+            help="RAM beside the arena for copies of the weights that gain most.",
+        ),
         slim_option,
         click.option(
             "--kernels",
@@ -57,7 +65,7 @@ def plan_options(command: Callable) -> Callable:
 
 
 def plan_choices(
-    kernels: str, slimmed: bool, arena_bytes: int | None, plan_bytes: int | None
+    kernels: str, slimmed: bool, arena_bytes: int | None, plan_bytes: int | None, copy_bytes: int
 ) -> dict[str, Any]:
     """The plan options as fields of experiment.Options."""
     return {
@@ -65,6 +73,7 @@ def plan_choices(
         "slimmed": slimmed,
         "arena_bytes": arena_bytes,
         "plan_bytes": plan_bytes,
+        "copy_bytes": copy_bytes,
     }
 
 

@@ -34,6 +34,8 @@ from host.commands.common import (
 @click.option("--kernels", metavar="NAMES", default="all", show_default=True,
               help="As for `host run`.")  # fmt: skip
 @slim_option
+@click.option("--ram-weights", "copy_bytes", metavar="BYTES", type=click.IntRange(0), default=0,
+              help="RAM beside the arena for copies of weights.")  # fmt: skip
 @click.option("--arena", "arena_bytes", metavar="BYTES", type=click.IntRange(1), help="Most RAM for tensors.")
 @click.option("--plan", "plan_bytes", metavar="BYTES", type=click.IntRange(1),
               help="Most flash for the plan; `--flash BYTES` of the other commands.")  # fmt: skip
@@ -42,7 +44,7 @@ from host.commands.common import (
 @json_option
 def command(
     network: str | None, board: str, flash: str | None, core: str | None, mem: str | None, clock: float | None,
-    source: str | None, resize: bool, place: str, kernels: str, slimmed: bool, arena_bytes: int | None,
+    source: str | None, resize: bool, place: str, kernels: str, slimmed: bool, copy_bytes: int, arena_bytes: int | None,
     plan_bytes: int | None, firmware: Path | None, json_file: str | None,
 ) -> None:  # fmt: skip
     """Show the modelled cycles of NET by layer and function, and what they are spent on.
@@ -57,7 +59,7 @@ def command(
 
     options = experiment.Options(
         board=board, source=source, resize=resize, place=place, kernels=kernels, slimmed=slimmed,
-        arena_bytes=arena_bytes, plan_bytes=plan_bytes, firmware=firmware,
+        copy_bytes=copy_bytes, arena_bytes=arena_bytes, plan_bytes=plan_bytes, firmware=firmware,
     )  # fmt: skip
     with screen() as show:
         path = network_path(network, show) if network else digits.model_path()

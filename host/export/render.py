@@ -97,7 +97,7 @@ def network_header(compiled: Compiled, name: str) -> str:
     return fill(
         "network.h.in",
         title=readable(compiled.net.name), sha256=compiled.net.sha256, name=name, NAME=name.upper(),
-        arena_bytes=compiled.net.arena_bytes, plan_bytes=len(compiled.plan),
+        arena_bytes=compiled.net.arena_bytes + compiled.net.copy_bytes, plan_bytes=len(compiled.plan),
         input_count=len(inputs), output_count=len(outputs),
         tensors="\n".join(_port_macros(port, name.upper()) for port in (*inputs, *outputs)),
     )  # fmt: skip
@@ -200,7 +200,7 @@ def readme(compiled: Compiled, name: str, kernels: list[str], compile_line: str,
     return fill(
         "README.md.in",
         title=readable(compiled.net.name), name=name, NAME=name.upper(),
-        arena_bytes=f"{compiled.net.arena_bytes:,}", plan_bytes=f"{len(compiled.plan):,}",
+        arena_bytes=f"{compiled.net.arena_bytes + compiled.net.copy_bytes:,}", plan_bytes=f"{len(compiled.plan):,}",
         compile=compile_line, tensors="\n".join(rows),
         example=template("example.md") if with_example else "",
         kernels="\n".join(f"- `{kernel}` ({known[kernel].op})" for kernel in kernels),

@@ -13,7 +13,7 @@ from fnmatch import fnmatch
 
 from host import defs, native
 from host.errors import DoesNotFitError, InputError, UnsupportedError
-from host.plan import arena, pack, serialise, stream
+from host.plan import arena, memory, pack, serialise, stream
 from host.plan.costs import Costs, default_costs
 from host.plan.network import Network, Step
 
@@ -22,12 +22,14 @@ from host.plan.network import Network, Step
 class Limits:
     """Most bytes of the plan (flash) and of the arena (RAM); None is no limit.
 
-    `slack` is the part of the cheapest plan's cost that a smaller arena may cost on top.
+    `slack` is the part of the cheapest plan's cost that a smaller arena may cost on top. `copy_bytes` of RAM beside the
+    arena may hold copies of weights.
     """
 
     plan_bytes: int | None = None
     arena_bytes: int | None = None
     slack: float = 0.0
+    copy_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,23 @@ def choose(
             net, cost, arena_bytes = smaller, price, smaller.arena_bytes
     # what was tried last may have left other kernels behind
     _choose_kernels(net, admits, costs, replace(limits, arena_bytes=arena_bytes))
+    _copy_to_ram(net, limits.copy_bytes)
     return net, Price(costs.unit, cost, cheapest)
+
+
+def _copy_to_ram(net: Network, budget: int) -> None:
+    """Marks the steps whose blobs gain most in RAM, as far as they fit: those that read each weight most often."""
+
+    def reads(step: Step) -> float:
+        assert step.weights is not None
+        return step.macs / max(1, step.weights.size)
+
+    for step in sorted((s for s in net.steps if s.weights is not None), key=reads, reverse=True):
+        params = step.packed_params
+        blobs = (native.weights_bytes(step.kernel, params), native.channels_bytes(step.kernel, params))
+        size = sum(map(memory.align, blobs))
+        step.in_ram = size <= budget
+        budget -= size if step.in_ram else 0
 
 
 def _meet(net: Network, admits: Callable[[str], bool], costs: Costs, limits: Limits) -> tuple[Network, float]:

@@ -61,6 +61,7 @@ class Step:
     scratch_bytes: int = 0
     scratch_offset: int = 0
     rows: tuple[int, int] | None = None
+    in_ram: bool = False  # its blobs are copied to RAM at load
     accepted: dict[str, bool] = field(
         default_factory=dict, repr=False
     )  # kernel -> pack.accepts(), which takes long
@@ -89,6 +90,7 @@ class Network:
     storage: dict[int, int] = field(default_factory=dict)
     arena_bytes: int = 0
     arena_bound_bytes: int = 0
+    copy_bytes: int = 0  # of blobs that are copied to RAM at load; set by the serialiser
 
     @property
     def macs(self) -> int:

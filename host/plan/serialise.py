@@ -11,7 +11,7 @@ from host.plan.network import Network
 
 MAGIC = 0x4E504354
 VERSION = 1
-HEADER = struct.Struct("<IHHIIIHHIIHHI8s4I")
+HEADER = struct.Struct("<IHHIIIHHIIHHI8s2I2I")
 TENSOR = struct.Struct("<II4II")
 STEP = struct.Struct("<4H7I")
 NO_TENSOR = 0xFFFF
@@ -49,6 +49,14 @@ def serialise(net: Network) -> bytes:
     io += bytes(-len(io) % 4)
     blob = _Blob(io_at + len(io))
 
+    # what is copied comes first, so that it is one range
+    for step in net.steps:
+        if step.in_ram:
+            kernel = defs.kernels()[step.kernel]
+            blob.add(pack.weights(kernel, step))
+            blob.add(pack.channels(kernel, step))
+    net.copy_bytes = len(blob.getvalue())
+
     tensors = b""
     for tensor in net.tensors:
         offset, flags = tensor.offset, 0
@@ -76,7 +84,7 @@ def serialise(net: Network) -> bytes:
         return HEADER.pack(
             MAGIC, VERSION, HEADER.size, total, crc, net.arena_bytes, len(net.tensors), len(net.steps),
             tensors_at, steps_at, len(net.inputs), len(net.outputs), io_at,
-            bytes.fromhex(net.sha256)[:8], 0, 0, 0, 0,
+            bytes.fromhex(net.sha256)[:8], io_at + len(io), net.copy_bytes, 0, 0,
         )  # fmt: skip
 
     return header(zlib.crc32(header(0)[CRC_BEGIN:] + body)) + body

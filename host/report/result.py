@@ -84,6 +84,7 @@ class RunResult:
     macs: int
     macs_original: int
     arena_bytes: int
+    copy_bytes: int
     code_bytes: int
     plan_bytes: int
     plan_place: str
@@ -138,6 +139,7 @@ class RunResult:
             "macs": self.macs,
             "macs_original": self.macs_original,
             "arena_bytes": self.arena_bytes,
+            "copy_bytes": self.copy_bytes,
             "flash_bytes": {"code": self.code_bytes, "plan": self.plan_bytes},
             "plan_place": self.plan_place,
             "firmware": self.firmware,

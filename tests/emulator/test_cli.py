@@ -401,3 +401,22 @@ def test_kernels_are_chosen_by_name():
     refused(
         errors.InputError, *arguments, "--kernels", "nothing_*", saying=("nothing_*", "conv2d_s8_hwc_ref")
     )
+
+
+def test_weights_in_spare_ram_change_no_bit():
+    done = host(
+        "run",
+        "--input",
+        "random:1",
+        "--check",
+        "layers",
+        "--place",
+        "flash",
+        "--ram-weights",
+        8000,
+        "--json",
+        "-",
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["bit_exact"] is True and 0 < result["copy_bytes"] <= 8000

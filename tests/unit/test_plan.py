@@ -230,3 +230,46 @@ def test_damaged_plans_are_refused_or_harmless(data):
             continue
         for step in range(HEADER.unpack_from(candidate)[7]):
             opened.run_step(step)
+
+
+@pytest.mark.parametrize("budget", [0, 100, 1000, 10**6])
+def test_weights_in_ram_are_exact_and_within_their_budget(budget):
+    graph = conv_chain()
+    compiled = compile_graph(graph, limits=choose.Limits(copy_bytes=budget))
+    assert compiled.net.copy_bytes <= budget
+    assert bool(compiled.net.copy_bytes) == any(s.in_ram for s in compiled.net.steps)
+    data = np.random.default_rng(3).integers(-128, 128, (1, 7, 6, 3), dtype=np.int8)
+    plan = NativePlan(compiled.plan)
+    plan.write(compiled.net.inputs[0], data)
+    for i in range(len(compiled.net.steps)):
+        plan.run_step(i)
+    got = plan.read(compiled.net.outputs[0], 4)
+    assert np.array_equal(got, run_graph(graph, [data])[graph.outputs[0].tensor].reshape(-1))
+
+
+@pytest.mark.parametrize(
+    ("offset", "count", "status", "field"),
+    [
+        (0, 2, "PLAN_INVALID", "copy_bytes"),
+        (0, 1 << 20, "PLAN_INVALID", "copy_bytes"),
+        (0xFFFFFFFC, 8, "PLAN_INVALID", "copy_bytes"),
+        (None, 4, "PLAN_INVALID", "step_weights"),
+    ],
+)
+def test_a_bad_range_of_copies_is_refused(offset, count, status, field):
+    compiled = compile_graph(conv_chain())
+    plan = bytearray(compiled.plan)
+    if offset is None:  # the first four bytes of a blob of more
+        offset = struct.unpack_from("<I", plan, step_field(0, 1))[0]
+    struct.pack_into("<2I", plan, 48, offset, count)
+    with pytest.raises(Refused) as refused:
+        NativePlan(reseal(plan), compiled.net.arena_bytes + 64)
+    assert (refused.value.status, refused.value.field) == (status, field)
+
+
+def test_copies_that_do_not_fit_say_both_numbers():
+    compiled = compile_graph(conv_chain(), limits=choose.Limits(copy_bytes=10**6))
+    with pytest.raises(Refused) as refused:
+        NativePlan(compiled.plan, compiled.net.arena_bytes)
+    assert refused.value.status == "ARENA_TOO_LARGE"
+    assert refused.value.needed == compiled.net.arena_bytes + compiled.net.copy_bytes
