@@ -17,6 +17,7 @@ COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "red", "bright_cyan", "
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 SCRATCH_MARK = "░"
 TIMELINE_ROWS = 24
+NARROW = 100  # columns of a terminal that the whole table does not fit
 
 
 def quantity(count: float) -> str:
@@ -32,6 +33,11 @@ def short_name(name: str) -> str:
     return name.split(";")[0].rstrip("/").rsplit("/", 1)[-1] or name
 
 
+def short_kernel(name: str) -> str:
+    """A kernel's algorithm and shape, without operator, type and layout: winograd4_3x3."""
+    return name.split("_s8_", 1)[-1].split("_", 1)[-1]
+
+
 def shape_text(shape: list[int] | tuple[int, ...]) -> str:
     """40x40x16; a leading batch of one is left out."""
     dims = list(shape)
@@ -43,18 +49,24 @@ def shape_text(shape: list[int] | tuple[int, ...]) -> str:
 def print_run(console: Console, result: RunResult) -> None:
     """The report of `host run`."""
     unit = "cycles" if result.counter == "cycles" else "instructions"
+    narrow = console.width < NARROW
     table = Table(title=f"{result.model} on {result.board}", title_justify="left", pad_edge=False, box=None)
     for header in ("#", "operator", "output", "kernel"):
-        table.add_column(header, no_wrap=True)
+        if header != "output" or not narrow:
+            table.add_column(header, no_wrap=True)
     for header in ("MACs", unit, "per MAC", "share"):
-        table.add_column(header, justify="right", no_wrap=True)
+        if header != "per MAC" or not narrow:
+            table.add_column(header, justify="right", no_wrap=True)
     total = max(1, sum(layer.count for layer in result.layers))
     for layer in result.layers:
+        macs = f"{layer.macs:,}" if layer.macs else "-"
         per_mac = f"{layer.count / layer.macs:.2f}" if layer.macs else "-"
-        table.add_row(
-            str(layer.index), layer.op, shape_text(layer.output), layer.kernel,
-            f"{layer.macs:,}" if layer.macs else "-", f"{layer.count:,}", per_mac, f"{100 * layer.count / total:.1f} %",
-        )  # fmt: skip
+        share = f"{100 * layer.count / total:.1f} %"
+        if narrow:
+            row = (layer.op, short_kernel(layer.kernel), macs, f"{layer.count:,}", share)
+        else:
+            row = (layer.op, shape_text(layer.output), layer.kernel, macs, f"{layer.count:,}", per_mac, share)
+        table.add_row(str(layer.index), *row)
     console.print(table)
     console.print()
     for label, value in _totals(result, unit):
