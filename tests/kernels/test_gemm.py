@@ -15,6 +15,7 @@ from tests.kernels.test_twins import expect_same
 
 POINTWISE = ["conv2d_s8_hwc_pointwise_bytepairs", "conv2d_s8_hwc_pointwise_pairs"]
 IM2COL = ["conv2d_s8_hwc_im2col_bytepairs", "conv2d_s8_hwc_im2col_pairs"]
+INDIRECT = ["conv2d_s8_hwc_indirect"]
 FEW_INPUTS = 16  # up to here the BYTEPAIRS kernels leave a shape to PAIRS
 
 
@@ -198,6 +199,75 @@ def test_windows(window, sanitized):
         )  # fmt: skip
         used = check(step, random_input(rng, step), IM2COL, sanitized)
         assert used == IM2COL[kernel_h * kernel_w * in_c <= FEW_INPUTS :]
+
+
+INDIRECT_WINDOWS = [
+    # kernel_h, kernel_w, in_c, stride, dilation, pad
+    (3, 3, 4, 1, 1, (1, 1)), (3, 3, 8, 2, 1, (0, 1)), (5, 5, 4, 1, 1, (2, 2)), (3, 3, 12, 1, 2, (2, 2)),
+    (1, 1, 4, 1, 1, (0, 0)), (1, 1, 20, 2, 1, (1, 3)), (2, 3, 4, 3, 3, (5, 6)), (5, 1, 8, 2, 2, (9, 0)),
+    (1, 6, 4, 1, 1, (0, 5)), (7, 2, 4, 1, 1, (8, 2)), (3, 3, 4, 5, 1, (2, 0)), (4, 4, 24, 4, 1, (0, 0)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("window", INDIRECT_WINDOWS, ids=str)
+def test_indirect_windows(window, sanitized):
+    """Every width of a row to 13, images lower than the window, rows outside the image on both sides, odd channels."""
+    kernel_h, kernel_w, in_c, stride, dilation, pad = window
+    rng = np.random.default_rng(kernel_h * 100 + in_c)
+    span_h, span_w = (kernel_h - 1) * dilation + 1 - 2 * pad[0], (kernel_w - 1) * dilation + 1 - 2 * pad[1]
+    for out_w, height in itertools.product(range(1, 14), (0, 1, 7)):
+        h, w = max(span_h, 1) + height, span_w + (out_w - 1) * stride
+        if w < 1:
+            continue
+        out_c = int(rng.integers(1, 6))
+        step = make_step(
+            (h, w), random_weights(rng, out_c, kernel_h, kernel_w, in_c), records(rng, out_c), pad,
+            stride_h=stride, stride_w=stride, dilation_h=dilation, dilation_w=dilation,
+            input_zero=int(rng.integers(-128, 128)), output_zero=int(rng.integers(-128, 128)),
+        )  # fmt: skip
+        assert step.params["out_w"] == out_w
+        assert check(step, random_input(rng, step), INDIRECT, sanitized) == INDIRECT
+
+
+@pytest.mark.parametrize("shift", [30, 0, -1, -2, -11, -12, -20, -31])
+def test_indirect_every_code(shift, sanitized):
+    """SHORT, TIES and PLAIN pairs in one layer, clamps, single rounding, the last row by way of the stack."""
+    rng = np.random.default_rng(shift + 40)
+    for rounding, clamp, out_c, w in itertools.product((0, 1), (False, True), (12, 13), (4, 6)):
+        channels = records(rng, out_c)
+        channels[3:6, 2] = channels[8, 2] = channels[-1, 2] = shift
+        channels[4, 1], channels[10, 1] = 0, (1 << 30) - 1
+        clamps = dict(clamp_min=-100, clamp_max=90) if clamp else {}
+        step = make_step(
+            (4, w), random_weights(rng, out_c, 3, 3, 8), channels, (1, 1), rounding=rounding, output_zero=-9,
+            input_zero=-128, **clamps,
+        )  # fmt: skip
+        assert check(step, random_input(rng, step), INDIRECT, sanitized) == INDIRECT
+
+
+def test_indirect_scratch_is_as_its_head_says_and_bounded():
+    step = make_step((32, 32), np.zeros((2, 3, 3, 16), np.int8), np.zeros((2, 3), np.int32), (1, 1))
+    assert native.scratch_bytes(INDIRECT[0], step.packed_params) == 8 * 16 * 10 * 3 + 4 * 3 + 2 * 3 + 2
+    for in_c, admitted in (
+        (29124, True),
+        (29128, False),
+    ):  # 3 * 3 elements of in_c / 4 groups: 65,536 is the most
+        step = make_step((4, 4), np.zeros((1, 3, 3, in_c), np.int8), np.zeros((1, 3), np.int32), (1, 1))
+        assert native.supports(INDIRECT[0], step.packed_params) == admitted
+
+
+@pytest.mark.parametrize("power", [-1, -2, 0, 1, 2, 3, -(1 << 31), (1 << 31) - 1])
+def test_indirect_any_record_is_safe(power, sanitized):
+    rng = np.random.default_rng(power & 0xFFFF)
+    step = make_step((3, 7), random_weights(rng, 5, 3, 3, 8), records(rng, 5), (1, 1))
+    size = native.weights_bytes(INDIRECT[0], step.packed_params)
+    blob = rng.integers(0, 256, size, np.uint8)
+    blob[:72].view("<i4").reshape(3, 6)[:, [3, 5]] = power
+    data = bytes(21 * 8)
+    got = sanitized.run(
+        INDIRECT[0], step.packed_params, data, b"", blob.tobytes(), b"", bytes(21 * 5), runner.OWN
+    )
+    assert got is not None
 
 
 @pytest.mark.parametrize("sign", [1, -1])

@@ -53,48 +53,41 @@ uint32_t *gemm_expand_tile(enum gemm_form form, const int8_t *from, int32_t step
     return to + 2 * GEMM_TILE;
 }
 
-enum code { PLAIN, TIES, SHORT };
-
-static enum code code_of(const struct gemm_record *record) {
-    const int32_t powers = record->scale[0].power | record->scale[1].power;
-    return powers < 0 ? PLAIN : powers & 1 ? SHORT : TIES;
+void gemm_plain_tile(const struct gemm *gemm, int32_t pair, const int32_t *sums, int32_t pixels, int32_t step,
+                     int8_t *out) {
+    const struct gemm_record *record = gemm->records + pair;
+    const int32_t channels = gemm->out_c - 2 * pair < 2 ? 1 : 2;
+    for (int32_t channel = 0; channel < channels; channel++) {
+        const int32_t shift = record->scale[channel].power & 63;
+        const struct requant_channel rescale = {0, record->scale[channel].multiplier & INT32_MAX,
+                                                (shift > 61 ? 61 : shift) - 31};
+        for (int32_t i = 0; i < pixels; i++)
+            out[i * step + channel] = rescale_plain(sums[GEMM_TILE * channel + i], &rescale, &gemm->layer);
+    }
 }
 
 static void plain_pair(const struct gemm *gemm, int32_t pair, const uint32_t *tiles, int32_t pixels,
                        int8_t *out) {
-    const struct gemm_record *record = gemm->records + pair;
-    const int32_t channels = gemm->out_c - 2 * pair < 2 ? 1 : 2;
-    struct requant_channel rescale[2];
-    for (int32_t i = 0; i < 2; i++) {
-        const int32_t shift = record->scale[i].power & 63;
-        rescale[i] = (struct requant_channel){0, record->scale[i].multiplier & INT32_MAX,
-                                              (shift > 61 ? 61 : shift) - 31};
-    }
-    for (; pixels > 0; pixels -= GEMM_TILE, tiles += 2 * GEMM_TILE * gemm->groups) {
+    const int32_t tile_words = 2 * GEMM_TILE * gemm->groups;
+    for (; pixels > 0; pixels -= GEMM_TILE, tiles += tile_words, out += GEMM_TILE * gemm->out_c) {
         int32_t sums[2 * GEMM_TILE];
-        sums_kernels[gemm->form](tiles, gemm->weights + 2 * gemm->groups * pair, record, sums, gemm->groups);
-        for (int32_t i = 0; i < GEMM_TILE && i < pixels; i++, out += gemm->out_c)
-            for (int32_t channel = 0; channel < channels; channel++)
-                out[channel] = rescale_plain(sums[GEMM_TILE * channel + i], &rescale[channel], &gemm->layer);
+        sums_kernels[gemm->form](tiles, gemm->weights + 2 * gemm->groups * pair, gemm->records + pair, sums,
+                                 gemm->groups);
+        gemm_plain_tile(gemm, pair, sums, pixels < GEMM_TILE ? pixels : GEMM_TILE, gemm->out_c, out);
     }
 }
 
 /* Channel pairs of one code, SHORT or TIES: whole tiles in place, a last one with fewer pixels by way of the stack. */
-static void short_pairs(const struct gemm *gemm, enum code code, int32_t pair, int32_t pairs,
+static void short_pairs(const struct gemm *gemm, enum gemm_code code, int32_t pair, int32_t pairs,
                         const uint32_t *tiles, int32_t pixels, int8_t *out) {
-    gemm_kernel *const kernel = kernels[gemm->form][code == SHORT];
+    gemm_kernel *const kernel = kernels[gemm->form][code == GEMM_SHORT];
     const uint32_t *weights = gemm->weights + 2 * gemm->groups * pair;
     const struct gemm_record *records = gemm->records + pair;
     const int32_t tile_bytes = 8 * GEMM_TILE * gemm->groups, second = gemm->out_c > 2 * pair + 1;
     const int32_t whole = pixels / GEMM_TILE, rest = pixels % GEMM_TILE;
-    struct gemm_pass pass = {out + 2 * pair,
-                             gemm->out_c,
-                             second,
-                             gemm->layer.output_zero,
-                             pairs,
-                             whole * tile_bytes,
-                             8 * gemm->groups,
-                             (GEMM_COPIES - (gemm->groups - 1) % GEMM_COPIES) % GEMM_COPIES};
+    struct gemm_pass pass = {
+        out + 2 * pair, gemm->out_c,        second,           gemm->layer.output_zero,
+        pairs,          whole * tile_bytes, 8 * gemm->groups, gemm_skip(gemm->groups - 1)};
     if (gemm->groups == 1) pass.skip = GEMM_COPIES;
     if (whole > 0) kernel(tiles, weights, records, &pass);
     if (rest == 0) return;
@@ -114,24 +107,24 @@ static void short_pairs(const struct gemm *gemm, enum code code, int32_t pair, i
     }
 }
 
-static void clamp(int8_t *out, int32_t count, int32_t min, int32_t max) {
+void gemm_clamp(const struct gemm *gemm, int8_t *out, int32_t count) {
+    const int32_t min = gemm->layer.clamp_min, max = gemm->layer.clamp_max;
+    if (min == INT8_MIN && max == INT8_MAX) return;
     for (; count > 0; count--, out++) *out = (int8_t)(*out < min ? min : *out > max ? max : *out);
 }
 
 void gemm_block(const struct gemm *gemm, const uint32_t *tiles, int32_t pixels, int8_t *out) {
     const int32_t whole = gemm->out_c / 2, all = (gemm->out_c + 1) / 2;
     for (int32_t pair = 0; pair < all;) {
-        const enum code code = code_of(gemm->records + pair);
+        const enum gemm_code code = gemm_code_of(gemm->records + pair);
         int32_t end = pair + 1;
-        if (code == PLAIN) {
+        if (code == GEMM_PLAIN) {
             plain_pair(gemm, pair, tiles, pixels, out + 2 * pair);
         } else {
-            while (end < whole && code_of(gemm->records + end) == code) end++;
+            while (end < whole && gemm_code_of(gemm->records + end) == code) end++;
             short_pairs(gemm, code, pair, end - pair, tiles, pixels, out);
         }
         pair = end;
     }
-    const struct rescale_layer *layer = &gemm->layer;
-    if (layer->clamp_min != INT8_MIN || layer->clamp_max != INT8_MAX)
-        clamp(out, pixels * gemm->out_c, layer->clamp_min, layer->clamp_max);
+    gemm_clamp(gemm, out, pixels * gemm->out_c);
 }

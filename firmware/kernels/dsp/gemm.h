@@ -67,6 +67,28 @@ typedef void gemm_kernel(const uint32_t *tiles, const uint32_t *weights, const s
                          const struct gemm_pass *pass);
 gemm_kernel gemm_pairs_short, gemm_pairs_ties, gemm_bytepairs_short, gemm_bytepairs_ties;
 
+/* What a micro-kernel of conv2d_s8_hwc_indirect runs through: as struct gemm_pass, but a tile's inputs lie in `runs` runs of the
+ * same length, run i 32 * offsets[i] bytes behind the tile's own place. */
+struct gemm_indirect_pass {
+    int8_t *out;
+    int32_t out_step;
+    int32_t second;
+    int32_t zero;
+    int32_t pairs;
+    int32_t tiles_bytes; /* from the first tile's place to the end, a multiple of tile_step */
+    int32_t out_next;    /* bytes from a tile's first pixel to the next tile's */
+    int32_t tile_step;   /* bytes from a tile's place to the next */
+    int32_t run_bytes;   /* of a pair's weights in a run */
+    int32_t skip;
+    const uint16_t *offsets;
+    int32_t runs; /* at least 1 */
+};
+
+/* BYTEPAIRS. The last takes one pair and one tile, and stores eight sums at out, [channel][pixel]. */
+typedef void gemm_indirect_kernel(const uint32_t *tiles, const uint32_t *weights,
+                                  const struct gemm_record *records, const struct gemm_indirect_pass *pass);
+gemm_indirect_kernel gemm_indirect_short, gemm_indirect_ties, gemm_indirect_sums;
+
 /* One channel pair against one tile: sums[channel][pixel]. groups >= 1. */
 typedef void gemm_sums_kernel(const uint32_t *tile, const uint32_t *weights, const struct gemm_record *record,
                               int32_t *sums, int32_t groups);
@@ -123,6 +145,25 @@ uint32_t *gemm_expand_pixel(enum gemm_form form, const int8_t *from, int32_t cou
 /* Four pixels of a tile; count is any. */
 uint32_t *gemm_expand_tile(enum gemm_form form, const int8_t *from, int32_t step, int32_t count,
                            uint32_t *to);
+
+enum gemm_code { GEMM_PLAIN, GEMM_TIES, GEMM_SHORT };
+
+static inline enum gemm_code gemm_code_of(const struct gemm_record *record) {
+    const int32_t powers = record->scale[0].power | record->scale[1].power;
+    return powers < 0 ? GEMM_PLAIN : powers & 1 ? GEMM_SHORT : GEMM_TIES;
+}
+
+/* Copies of the inner loop to leave out at first. */
+static inline int32_t gemm_skip(int32_t groups) {
+    return (GEMM_COPIES - groups % GEMM_COPIES) % GEMM_COPIES;
+}
+
+/* Sums [channel][pixel] of a PLAIN pair to up to four pixels, `step` bytes apart, the pair's first channel at `out`. */
+void gemm_plain_tile(const struct gemm *gemm, int32_t pair, const int32_t *sums, int32_t pixels, int32_t step,
+                     int8_t *out);
+
+/* The layer's clamp, if it has one, on `count` outputs. */
+void gemm_clamp(const struct gemm *gemm, int8_t *out, int32_t count);
 
 /* All output channels of `pixels` pixels at `out`, which follow each other. */
 void gemm_block(const struct gemm *gemm, const uint32_t *tiles, int32_t pixels, int8_t *out);

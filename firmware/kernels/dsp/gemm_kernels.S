@@ -103,6 +103,20 @@
     ssat    \d, #8, \d
 .endm
 
+/* Bytes of four pixels to r12; r2 out_step, r3 second. */
+.macro STORE
+    add     lr, r12, r3
+    add     r3, r2, r2, lsl #1
+    strb    r8, [lr]                    /* v before u, which takes its place if second is 0 */
+    strb    r9, [lr, r2]
+    strb    r10, [lr, r2, lsl #1]
+    strb    r11, [lr, r3]
+    strb    r4, [r12]
+    strb    r5, [r12, r2]
+    strb    r6, [r12, r2, lsl #1]
+    strb    r7, [r12, r3]
+.endm
+
 /* void (const uint32_t *tiles, const uint32_t *weights, const struct gemm_record *records, const struct gemm_pass *pass) */
 .macro KERNEL name, bytepairs, ties
     FUNCTION \name
@@ -154,16 +168,7 @@
     vmov    r2, r3, s4, s5
     RESCALE \bytepairs, \ties, r8, r9, r10, r11
     vmov    r2, r3, s8, s9
-    add     lr, r12, r3
-    add     r3, r2, r2, lsl #1
-    strb    r8, [lr]                    /* v before u, which takes its place if second is 0 */
-    strb    r9, [lr, r2]
-    strb    r10, [lr, r2, lsl #1]
-    strb    r11, [lr, r3]
-    strb    r4, [r12]
-    strb    r5, [r12, r2]
-    strb    r6, [r12, r2, lsl #1]
-    strb    r7, [r12, r3]
+    STORE
     add     r12, r12, r2, lsl #2
     vmov    s6, r12
     vmov    r2, r3, s13, s14
@@ -254,6 +259,110 @@
     .size   \name, . - \name
 .endm
 
+/* void (const uint32_t *tiles, const uint32_t *weights, const struct gemm_record *records, const struct gemm_indirect_pass *pass)
+ * BYTEPAIRS. A tile costs 65 (TIES 73) instructions besides the groups, each of its runs 11 and 3 for each run through the
+ * copies. Registers as KERNEL, but
+ *     s12 s13 first and last place of a tile   s14 run_bytes   s15 entry into the copies   s16 the tile's place   s17 next record
+ *     s18 s19 next offset and their end   s20 end of the run's weights   s21 out_next   s22 tile_step   s23 first offset
+ *     s24 weights of the pair */
+.macro INDIRECT name, ties, sums
+    FUNCTION \name
+    push    {r4-r11, lr}
+    vpush   {s16-s24}
+    ldm     r3!, {r4-r11}
+    vmov    s11, r4
+    vmov    s8, s9, r5, r6
+    vmov    s7, r7
+    vmov    s10, r8
+    add     r9, r0
+    vmov    s12, s13, r0, r9
+    vmov    s21, s22, r10, r11
+    ldm     r3, {r4-r7}
+    mov     r8, #GROUP_BYTES(1)
+    adr.w   r9, 3f
+    mla     r9, r5, r8, r9
+    orr     r9, #1
+    vmov    s14, s15, r4, r9
+    add     r7, r6, r7, lsl #1
+    vmov    s19, r7
+    vmov    s23, r6
+    vmov    s17, r2
+1:  /* a channel pair */
+    vmov    r2, s17
+    vldmia  r2!, {s0-s5}
+    vmov    s17, r2
+    vmov    s6, s11
+    vmov    s16, s12
+    vmov    s24, r1
+2:  /* a tile */
+    vmov    r1, s24
+    vmov    r4, s0
+    mov     r5, r4
+    mov     r6, r4
+    mov     r7, r4
+    vmov    r8, s1
+    mov     r9, r8
+    mov     r10, r8
+    mov     r11, r8
+    vmov    r2, s23
+5:  /* a run, r2 its offset */
+    vmov    r12, s16
+    ldrh    r3, [r2], #2
+    vmov    s18, r2
+    add     r0, r12, r3, lsl #5
+    vmov    r2, r3, s14, s15
+    add     r2, r1
+    vmov    s20, r2
+    bx      r3
+    .balign 4
+3:
+  .rept GEMM_COPIES
+    GROUP   1, 0
+  .endr
+4:
+  .if 4b - 3b != GEMM_COPIES * GROUP_BYTES(1)
+    .error "GROUP_BYTES"
+  .endif
+    vmov    r2, s20
+    cmp     r1, r2
+    bne     3b
+    vmov    r2, r3, s18, s19
+    cmp     r2, r3
+    bne     5b
+    vmov    r12, lr, s6, s7
+  .if \sums
+    EACH    asr, r4, r5, r6, r7, #8
+    EACH    asr, r8, r9, r10, r11, #8
+    stm     r12, {r4-r11}
+  .else
+    vmov    r2, r3, s2, s3
+    RESCALE 1, \ties, r4, r5, r6, r7
+    vmov    r2, r3, s4, s5
+    RESCALE 1, \ties, r8, r9, r10, r11
+    vmov    r2, r3, s8, s9
+    STORE
+    vmov    r2, r3, s21, s22
+    add     r12, r2
+    vmov    s6, r12
+    vmov    r2, s16
+    add     r2, r3
+    vmov    s16, r2
+    vmov    r3, s13
+    cmp     r2, r3
+    bne     2b
+    vmov    r2, s11
+    adds    r2, #2
+    vmov    s11, r2
+    vmov    r2, s10
+    subs    r2, #1
+    vmov    s10, r2
+    bne     1b
+  .endif
+    vpop    {s16-s24}
+    pop     {r4-r11, pc}
+    .size   \name, . - \name
+.endm
+
     KERNEL  gemm_pairs_short, 0, 0
     KERNEL  gemm_pairs_ties, 0, 1
     KERNEL  gemm_bytepairs_short, 1, 0
@@ -262,4 +371,7 @@
     SUMS    gemm_bytepairs_sums, 1
     EXPAND  gemm_pairs_expand, 0
     EXPAND  gemm_bytepairs_expand, 1
+    INDIRECT gemm_indirect_short, 0, 0
+    INDIRECT gemm_indirect_ties, 1, 0
+    INDIRECT gemm_indirect_sums, 0, 1
 #endif

@@ -1,0 +1,231 @@
+/* CONV_2D of any shape whose channels are whole words: windows are read through a table of offsets, never copied.
+ *
+ * in [in_h][in_w][in_c], out [out_h][out_w][out_c], weights BYTEPAIRS (gemm.h) in the order of OHWI; no alignment needed but
+ * the blob's. The indirect convolution of Dukhan 2019 (XNNPACK's igemm) with offsets for pointers and int16 lanes for inputs:
+ *
+ *     Each input row is expanded once, into a ring that holds the rows of one window. Its element e holds column e of four
+ *     lanes, `lane` output pixels apart, as the tiles of gemm.h want them:
+ *         columns  e - pad_left + {0, 1, 2, 3} * lane * stride_w,   lane = ceil(out_w / 4)
+ *     so the tile of outputs x, x + lane, x + 2 lane, x + 3 lane finds tap kx in element x * stride_w + kx * dilation_w, and
+ *     without dilation a whole row of the window is one run of words. `lane` tiles make a row of outputs. Up to three outputs
+ *     of the last lane lie beyond the row: in the next one, which overwrites them, or by way of the stack if there is none.
+ *     The table has 16 bits for each run: the kernel's rows, or with dilation_w its taps. It is made anew for each output row;
+ *     rows outside the image point at one row of zero points, which lies in a slot of the ring that no such window needs.
+ *
+ * Scratch, with n = min((kernel_h - 1) * dilation_h + 1, in_h + 1) rows in the ring and
+ * e = (lane - 1) * stride_w + (kernel_w - 1) * dilation_w + 1 elements in each: 8 * in_c * e * n bytes, at most 2 MB, 4 * n of
+ * tags and 2 for each run. Rows are read before an output row is written that needs them, so the output may overlap what lies
+ * before the first row that is still unread, three pixels less. Sums are below 2^23, by 256 below 2^31; the host refuses other
+ * weights. Bit-equal to conv2d_s8_hwc_ref. Not supported: weights_zero other than 0; in_c % 4; larger rings.
+ */
+#include "gemm.h"
+
+#define FORM      GEMM_BYTEPAIRS
+#define MOST_SPAN 65536 /* groups in the ring: offsets have 16 bits */
+#define EMPTY     (-1)
+#define ZEROS     (-2)
+
+/* Sizes; a group is four inputs of four pixels, 2 * GEMM_TILE words. */
+struct shape {
+    int32_t lane;     /* tiles in a row of outputs, and output pixels between the pixels of a tile */
+    int32_t groups;   /* of an element */
+    int32_t elements; /* of a row in the ring */
+    int32_t rows;     /* in the ring */
+    int32_t taps;     /* runs of a kernel's row */
+};
+
+static struct shape shape_of(const struct conv2d_params *p) {
+    struct shape shape;
+    shape.lane = (p->out_w + GEMM_TILE - 1) / GEMM_TILE;
+    shape.groups = p->in_c / 4;
+    shape.elements = (shape.lane - 1) * p->stride_w + (p->kernel_w - 1) * p->dilation_w + 1;
+    shape.rows = (p->kernel_h - 1) * p->dilation_h + 1;
+    if (shape.rows > p->in_h + 1) shape.rows = p->in_h + 1;
+    shape.taps = p->dilation_w == 1 ? 1 : p->kernel_w;
+    return shape;
+}
+
+bool conv2d_s8_hwc_indirect_supports(const void *params) {
+    const struct conv2d_params *p = params;
+    if (p->weights_zero != 0 || p->in_c % 4 != 0) return false;
+    const struct shape shape = shape_of(p);
+    return (int64_t)shape.rows * shape.elements * shape.groups <= MOST_SPAN;
+}
+
+static int32_t row_words(const struct shape *shape) {
+    return 2 * GEMM_TILE * shape->groups * shape->elements;
+}
+
+uint32_t conv2d_s8_hwc_indirect_scratch_bytes(const void *params) {
+    const struct conv2d_params *p = params;
+    const struct shape shape = shape_of(p);
+    const uint32_t table = (uint32_t)(p->kernel_h * shape.taps) * sizeof(uint16_t);
+    return (uint32_t)(shape.rows * (row_words(&shape) + 1)) * sizeof(uint32_t) + (table + 3) / 4 * 4;
+}
+
+/* Bytes of output that are written when row oy is done. */
+static int32_t written_bytes(const struct conv2d_params *p, const struct shape *shape, int32_t oy) {
+    const int32_t all = p->out_h * p->out_w, pixels = oy * p->out_w + GEMM_TILE * shape->lane;
+    return (pixels < all ? pixels : all) * p->out_c;
+}
+
+/* Behind output row oy, rows are unread from the end of its window on; with dilation_h from the next window's top on. */
+uint32_t conv2d_s8_hwc_indirect_gap_bytes(const void *params) {
+    const struct conv2d_params *p = params;
+    const struct shape shape = shape_of(p);
+    int32_t gap = 0;
+    for (int32_t oy = 0; oy < p->out_h - 1; oy++) {
+        const int32_t top = oy * p->stride_h - p->pad_top, bottom = top + p->kernel_h;
+        int32_t unread = top + p->stride_h;
+        if (p->dilation_h == 1 && unread < bottom) unread = bottom;
+        if (unread >= p->in_h) break;
+        if (unread < 0) unread = 0;
+        const int32_t ahead = written_bytes(p, &shape, oy) - unread * p->in_w * p->in_c;
+        if (ahead > gap) gap = ahead;
+    }
+    return (uint32_t)gap;
+}
+
+static int32_t clip(int32_t x, int32_t low, int32_t high) {
+    return x < low ? low : x > high ? high : x;
+}
+
+/* Zero points in one lane of a number of groups. */
+static void put_zeros(const struct conv2d_params *p, int32_t groups, uint32_t *to) {
+    const uint32_t zeros = (uint32_t)(uint8_t)p->input_zero * 0x01010101u;
+    for (; groups > 0; groups--, to += 2 * GEMM_TILE) gemm_put(FORM, zeros, to);
+}
+
+/* Elements begin .. end - 1, some of whose lanes lie outside the image. */
+static void expand_border(const struct kernel_args *args, const struct shape *shape, int32_t row,
+                          int32_t begin, int32_t end, uint32_t *to) {
+    const struct conv2d_params *p = args->params;
+    for (int32_t element = begin; element < end; element++, to += 2 * GEMM_TILE * shape->groups) {
+        for (int32_t i = 0; i < GEMM_TILE; i++) {
+            const int32_t column = element - p->pad_left + i * shape->lane * p->stride_w;
+            if (column >= 0 && column < p->in_w)
+                gemm_expand_pixel(FORM, args->in0 + (row * p->in_w + column) * p->in_c, p->in_c, to + i);
+            else
+                put_zeros(p, shape->groups, to + i);
+        }
+    }
+}
+
+static void expand_row(const struct kernel_args *args, const struct shape *shape, int32_t row, uint32_t *to) {
+    const struct conv2d_params *p = args->params;
+    const int32_t step = shape->lane * p->stride_w;
+    const int32_t begin = clip(p->pad_left, 0, shape->elements);
+    const int32_t end = clip(p->in_w + p->pad_left - 3 * step, begin, shape->elements);
+    const int32_t element_words = 2 * GEMM_TILE * shape->groups;
+    expand_border(args, shape, row, 0, begin, to);
+    if (begin < end)
+        gemm_expand_tile(FORM, args->in0 + (row * p->in_w + begin - p->pad_left) * p->in_c, step * p->in_c,
+                         (end - begin) * p->in_c, to + begin * element_words);
+    expand_border(args, shape, row, end, shape->elements, to + end * element_words);
+}
+
+/* Sees to it that the ring holds the rows of the window at `top`, and makes the table. A slot's tag is the row in it. Rows above
+ * the image share the slot of row -1, those below it that of row in_h: no window that has them needs it for another row. */
+static void prepare_row(const struct kernel_args *args, const struct shape *shape, int32_t top, int32_t *tags,
+                        uint16_t *offsets) {
+    const struct conv2d_params *p = args->params;
+    for (int32_t ky = 0; ky < p->kernel_h; ky++) {
+        const int32_t row = top + ky * p->dilation_h;
+        const bool inside = row >= 0 && row < p->in_h;
+        const int32_t slot = inside ? row % shape->rows : row < 0 ? shape->rows - 1 : p->in_h % shape->rows;
+        uint32_t *to = (uint32_t *)args->scratch + slot * row_words(shape);
+        if (inside && tags[slot] != row) expand_row(args, shape, row, to);
+        if (!inside && tags[slot] != ZEROS)
+            for (int32_t i = 0; i < GEMM_TILE; i++) put_zeros(p, shape->groups * shape->elements, to + i);
+        tags[slot] = inside ? row : ZEROS;
+        for (int32_t tap = 0; tap < shape->taps; tap++)
+            *offsets++ = (uint16_t)((slot * shape->elements + tap * p->dilation_w) * shape->groups);
+    }
+}
+
+/* Channel pairs of one code. */
+static void multiply_pairs(const struct gemm *gemm, int32_t pair, struct gemm_indirect_pass pass,
+                           const uint32_t *tiles) {
+    const struct gemm_record *record = gemm->records + pair;
+    const uint32_t *weights = gemm->weights + 2 * gemm->groups * pair;
+    const enum gemm_code code = gemm_code_of(record);
+    if (code != GEMM_PLAIN) {
+        (code == GEMM_SHORT ? gemm_indirect_short : gemm_indirect_ties)(tiles, weights, record, &pass);
+        return;
+    }
+    int8_t *out = pass.out;
+    int32_t sums[2 * GEMM_TILE];
+    pass.out = (int8_t *)sums;
+    for (int32_t place = 0; place < pass.tiles_bytes; place += pass.tile_step, out += pass.out_next) {
+        gemm_indirect_sums(tiles + place / 4, weights, record, &pass);
+        gemm_plain_tile(gemm, pair, sums, GEMM_TILE, pass.out_step, out);
+    }
+}
+
+/* A row of outputs and up to three pixels behind it. */
+static void multiply_row(const struct gemm *gemm, struct gemm_indirect_pass pass, const uint32_t *tiles,
+                         int8_t *out) {
+    const int32_t whole = gemm->out_c / 2, all = (gemm->out_c + 1) / 2;
+    for (int32_t pair = 0; pair < all; pair += pass.pairs) {
+        const enum gemm_code code = gemm_code_of(gemm->records + pair);
+        pass.out = out + 2 * pair;
+        pass.second = pair < whole;
+        pass.pairs = 1;
+        if (code != GEMM_PLAIN)
+            while (pair + pass.pairs < whole && gemm_code_of(gemm->records + pair + pass.pairs) == code)
+                pass.pairs++;
+        multiply_pairs(gemm, pair, pass, tiles);
+    }
+}
+
+/* A row of `pixels` outputs and nothing else. */
+static void multiply_last_row(const struct gemm *gemm, struct gemm_indirect_pass pass, const uint32_t *tiles,
+                              int8_t *out, int32_t pixels) {
+    const int32_t whole = gemm->out_c / 2, all = (gemm->out_c + 1) / 2;
+    const int32_t lane = pass.tiles_bytes / pass.tile_step;
+    int8_t tile[2 * GEMM_TILE];
+    pass.out = tile;
+    pass.out_step = 2;
+    pass.pairs = 1;
+    pass.tiles_bytes = pass.tile_step;
+    for (int32_t pair = 0; pair < all; pair++) {
+        pass.second = pair < whole;
+        for (int32_t x = 0; x < lane; x++) {
+            multiply_pairs(gemm, pair, pass, tiles + x * (pass.tile_step / 4));
+            for (int32_t i = 0, at = x; i < GEMM_TILE && at < pixels; i++, at += lane) {
+                int8_t *to = out + at * gemm->out_c + 2 * pair;
+                to[0] = tile[2 * i];
+                if (pass.second) to[1] = tile[2 * i + 1];
+            }
+        }
+    }
+}
+
+void conv2d_s8_hwc_indirect(const struct kernel_args *args) {
+    const struct conv2d_params *p = args->params;
+    const struct shape shape = shape_of(p);
+    const struct gemm gemm = gemm_prepare(args, FORM, p->kernel_h * p->kernel_w * p->in_c);
+    int32_t *tags = (int32_t *)args->scratch + shape.rows * row_words(&shape);
+    uint16_t *offsets = (uint16_t *)(tags + shape.rows);
+    const int32_t tile_step = 8 * GEMM_TILE * shape.groups * p->stride_w;
+    const int32_t runs = p->kernel_h * shape.taps, run_groups = gemm.groups / runs;
+    const struct gemm_indirect_pass pass = {.out_step = shape.lane * p->out_c,
+                                            .zero = p->output_zero,
+                                            .tiles_bytes = shape.lane * tile_step,
+                                            .out_next = p->out_c,
+                                            .tile_step = tile_step,
+                                            .run_bytes = 8 * run_groups,
+                                            .skip = gemm_skip(run_groups),
+                                            .offsets = offsets,
+                                            .runs = runs};
+    for (int32_t slot = 0; slot < shape.rows; slot++) tags[slot] = EMPTY;
+    int8_t *out = args->out;
+    for (int32_t oy = 0; oy < p->out_h; oy++, out += p->out_w * p->out_c) {
+        prepare_row(args, &shape, oy * p->stride_h - p->pad_top, tags, offsets);
+        if (oy * p->out_w + GEMM_TILE * shape.lane <= p->out_h * p->out_w)
+            multiply_row(&gemm, pass, args->scratch, out);
+        else
+            multiply_last_row(&gemm, pass, args->scratch, out, p->out_w);
+        gemm_clamp(&gemm, out, p->out_w * p->out_c);
+    }
+}
