@@ -17,7 +17,15 @@ CPU_FLAGS = {
     "m33": ["-mcpu=cortex-m33", "-mthumb", "-mfpu=fpv5-sp-d16", "-mfloat-abi=hard"],
 }
 CORE_NUMBERS = {"m4": 4, "m7": 7, "m33": 33}
-COMPILE_FLAGS = ["-O2", "-ffp-contract=off", "-ffunction-sections", "-fdata-sections", "-fno-common"]
+# Functions begin at 16 bytes, half a line of the flash caches: else moving one moves the cost of others by 3 percent.
+COMPILE_FLAGS = [
+    "-O2",
+    "-ffp-contract=off",
+    "-falign-functions=16",
+    "-ffunction-sections",
+    "-fdata-sections",
+    "-fno-common",
+]
 WARNING_FLAGS = [
     "-Wall",
     "-Wextra",
