@@ -22,8 +22,6 @@ from host.commands.common import (
 )
 from host.errors import NotExactError, OutputError
 
-BUILT_IN = "digits"
-
 
 @click.command("run")
 @click.argument("network", metavar="[NET]", required=False)

@@ -255,7 +255,3 @@ class Graph:
     def consumers(self, tensor: int) -> list[Op]:
         """Operators that read the tensor, in order."""
         return [op for op in self.ops if tensor in op.inputs]
-
-    def producer(self, tensor: int) -> Op | None:
-        """The operator that writes the tensor, or None for inputs and constants."""
-        return next((op for op in self.ops if tensor in op.outputs), None)

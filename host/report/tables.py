@@ -20,14 +20,6 @@ TIMELINE_ROWS = 24
 NARROW = 100  # columns of a terminal that the whole table does not fit
 
 
-def quantity(count: float) -> str:
-    """A count with a unit prefix: 12,345,678 is 12.35 M."""
-    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(count) >= limit:
-            return f"{count / limit:.2f} {unit}"
-    return f"{count:.0f}"
-
-
 def short_name(name: str) -> str:
     """The part of a tensor name that tells layers apart: the last path component of its first half."""
     return name.split(";")[0].rstrip("/").rsplit("/", 1)[-1] or name
