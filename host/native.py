@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -28,12 +29,21 @@ GUARD = 64  # bytes before and after the output and the scratch in `run`
 JUNK = 0xA5
 
 
+INPUTS = ("in0", "in1", "in2")
+
+
 class _Args(ctypes.Structure):
     """struct kernel_args."""
 
     _fields_ = tuple(
-        (name, ctypes.c_void_p) for name in ("in0", "in1", "out", "params", "weights", "channels", "scratch")
+        (name, ctypes.c_void_p) for name in (*INPUTS, "out", "params", "weights", "channels", "scratch")
     )
+
+
+class _OpBytes(ctypes.Structure):
+    """struct op_bytes."""
+
+    _fields_ = (("inputs", ctypes.c_uint32 * len(INPUTS)), ("out", ctypes.c_uint32))
 
 
 def compiler() -> str:
@@ -100,6 +110,7 @@ def library() -> ctypes.CDLL:
     lib.kernel_data_valid.restype = ctypes.c_bool
     lib.kernel_data_valid.argtypes = (ctypes.c_void_p, *[ctypes.c_char_p] * 3)
     lib.op_params_valid.restype = ctypes.c_bool
+    lib.op_tensor_bytes.restype = _OpBytes
     for name in defs.kernels():
         getattr(lib, name + "_supports").restype = ctypes.c_bool
         getattr(lib, name + "_scratch_bytes").restype = ctypes.c_uint32
@@ -121,11 +132,10 @@ def params_valid(op: str, params: bytes) -> str | None:
     return definition.fields[field.value]
 
 
-def tensor_elems(op: str, params: bytes) -> tuple[int, int, int]:
-    """Elements of input 0, input 1 (0 if there is none) and output, of valid parameters."""
-    sizes = [ctypes.c_uint32() for _ in range(3)]
-    library().op_tensor_elems(defs.operators()[op].id, params, *map(ctypes.byref, sizes))
-    return tuple(size.value for size in sizes)
+def tensor_bytes(op: str, params: bytes) -> tuple[list[int], int]:
+    """Bytes of each input that the operator has, and of its output, of valid parameters."""
+    sizes = library().op_tensor_bytes(defs.operators()[op].id, params)
+    return [size for size in sizes.inputs if size], sizes.out
 
 
 def supports(kernel: str, params: bytes) -> bool:
@@ -187,8 +197,7 @@ class _Guarded:
 def run(
     kernel: str,
     params: bytes,
-    in0: bytes | np.ndarray,
-    in1: bytes | np.ndarray | None,
+    inputs: Sequence[bytes | np.ndarray],
     weights: bytes,
     channels: bytes,
     out_bytes: int,
@@ -199,25 +208,24 @@ def run(
     """Runs a kernel on this machine and returns its int8 output, flat.
 
     Parameters, sizes and blobs must be valid already. Scratch starts as junk, and so does the output unless
-    `before` is its former content. With `in_place` 0 or 1 the output is that input's very place, for kernels
+    `before` is its former content. With `in_place` the output is that input's very place, for kernels
     whose overlap is EXACT. Raises AssertionError if it writes outside its output and scratch, or to an input.
     """
-    inputs = [_Guarded(len(bytes(x))).fill(x) for x in (in0, in1) if x is not None]
-    out = _Guarded(out_bytes) if in_place is None else inputs[in_place]
+    sources = [_Guarded(len(bytes(x))).fill(x) for x in inputs]
+    out = _Guarded(out_bytes) if in_place is None else sources[in_place]
     if before is not None:
         out.fill(before)
     scratch = _Guarded(scratch_bytes(kernel, params))
     blobs = [_Guarded(len(blob)).fill(blob) for blob in (params, weights, channels)]
     args = _Args(
-        in0=inputs[0].address,
-        in1=inputs[1].address if len(inputs) > 1 else None,
+        **{name: source.address for name, source in zip(INPUTS, sources, strict=False)},
         out=out.address,
         params=blobs[0].address,
         weights=blobs[1].address,
         channels=blobs[2].address,
         scratch=scratch.address,
     )
-    kept = [b for b in (*inputs, *blobs) if b is not out]
+    kept = [b for b in (*sources, *blobs) if b is not out]
     copies = [b.data.copy() for b in kept]
     getattr(library(), kernel)(ctypes.byref(args))
     for name, buffer in (("output", out), ("scratch", scratch)):

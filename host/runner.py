@@ -109,7 +109,10 @@ def measure(
             result.layer_totals += np.array(client.counts(0, len(net.steps)), np.int64)
             result.counted += 1
             remaining -= batch
-        raw = [_read(client, net, t, graph.tensors[b.tensor].shape) for t, b in _outputs(net, graph)]
+        raw = [
+            _read(client, net, t, graph.tensors[b.tensor].shape, graph.tensors[b.tensor].dtype)
+            for t, b in _outputs(net, graph)
+        ]
         for array, (_, border) in zip(raw, _outputs(net, graph), strict=True):
             if check == "output":
                 compare("output", border.tensor, array)
@@ -157,8 +160,11 @@ def _outputs(net: Network, graph: Graph):
     return list(zip(net.outputs, graph.outputs, strict=True))
 
 
-def _read(client: Client, net: Network, tensor: int, shape: tuple[int, ...]) -> np.ndarray:
-    return np.frombuffer(client.read_tensor(tensor, net.tensors[tensor].bytes), np.int8).reshape(shape)
+def _read(
+    client: Client, net: Network, tensor: int, shape: tuple[int, ...], dtype: np.dtype | type = np.int8
+) -> np.ndarray:
+    data = client.read_tensor(tensor, net.tensors[tensor].bytes)
+    return np.frombuffer(data, np.dtype(dtype).newbyteorder("<")).reshape(shape)
 
 
 def _run_step_by_step(client: Client, compiled: Compiled, compare: _Comparison) -> int:
@@ -169,9 +175,11 @@ def _run_step_by_step(client: Client, compiled: Compiled, compare: _Comparison) 
     for i, step in enumerate(net.steps):
         total += client.run(first_step=i, steps=1).total
         if last_writer[step.output] == i:
-            shape = step.out_shape if step.rows else compiled.graph.tensors[step.graph_output].shape
+            tensor = compiled.graph.tensors[step.graph_output]
+            shape = step.out_shape if step.rows else tensor.shape
             layer = f"layer {i} ({step.op_kind}, kernel {step.kernel})"
-            compare(layer, step.graph_output, _read(client, net, step.output, shape), step.rows)
+            value = _read(client, net, step.output, shape, tensor.dtype)
+            compare(layer, step.graph_output, value, step.rows)
     return total
 
 
@@ -188,7 +196,7 @@ class _Comparison:
     expected: dict[int, np.ndarray]
 
     def __call__(self, layer: str, tensor: int, got: np.ndarray, rows: tuple[int, int] | None = None) -> None:
-        """`got` is the int8 value of the graph's tensor on the device, or of its `rows` (first, end)."""
+        """`got` is the value of the graph's tensor on the device, or of its `rows` (first, end)."""
         slimming = self.compiled.slimming
         wanted = slimming.remaining(tensor, self.expected[tensor])
         if rows:

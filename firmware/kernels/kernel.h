@@ -5,8 +5,7 @@
  *   bool     NAME_supports(const void *params)              whether it computes exactly this shape and these values
  *   uint32_t NAME_scratch_bytes(const void *params)         bytes of args->scratch that it needs, the same on every machine
  *   uint32_t NAME_gap_bytes(const void *params)             only if its overlap is AHEAD: see kernels.def
- * No globals, no allocation, no input or output. Tensors, parameters, blobs and scratch are 4-byte aligned; tensors are
- * int8. Sums of products are modulo 2^32: equal to the reference's wherever those fit int32, whatever the partial sums.
+ * No globals, no allocation, no input or output. Tensors, parameters, blobs and scratch are 4-byte aligned. Sums of products are modulo 2^32: equal to the reference's wherever those fit int32, whatever the partial sums.
  */
 #ifndef TINYCONV_KERNEL_H
 #define TINYCONV_KERNEL_H
@@ -52,9 +51,13 @@ struct nudged_channel {
     int32_t nudge_high;
 };
 
+#define OP_INPUTS 3 /* most tensors that an operator reads */
+
+/* Inputs that the operator does not have are NULL. Tensors are int8 unless params.def says otherwise. */
 struct kernel_args {
     const int8_t *in0;
-    const int8_t *in1; /* NULL for operators of one input */
+    const int8_t *in1;
+    const int8_t *in2;
     int8_t *out;
     const void *params; /* struct <op>_params */
     const void *weights;
@@ -116,16 +119,19 @@ bool kernel_overlap_allowed(const struct kernel *kernel, const void *params, uin
 /* Size of the operator's parameter struct in bytes, 0 if there is no such operator. */
 uint32_t op_params_bytes(uint32_t op);
 
-/* Number of input tensors of the operator. */
-uint32_t op_inputs(uint32_t op);
-
 /* Whether the parameters are consistent in themselves: dimensions at least 1 and products within int32, output sizes
  * that windows can reach (every window starts inside the padded image), clamps, zero points, multipliers and shifts in
  * range. Everything a kernel relies on to stay inside its buffers. On failure *field is the index of the field. */
 bool op_params_valid(uint32_t op, const void *params, uint32_t *field);
 
-/* Elements of input 0, input 1 and the output that these (valid) parameters speak of. */
-void op_tensor_elems(uint32_t op, const void *params, uint32_t *in0, uint32_t *in1, uint32_t *out);
+/* Bytes of the tensors that an operator's parameters speak of; 0 for inputs that it does not have, which come last. */
+struct op_bytes {
+    uint32_t in[OP_INPUTS];
+    uint32_t out;
+};
+
+/* The parameters are valid. */
+struct op_bytes op_tensor_bytes(uint32_t op, const void *params);
 
 /* Bytes of the weights and channels blobs in the kernel's layouts. */
 uint32_t kernel_weights_bytes(const struct kernel *kernel, const void *params);

@@ -3,8 +3,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "../kernels/kernel.h"
-
 /* A half-open range of bytes in one address space (the arena, or the plan). */
 struct range {
     uint32_t begin;
@@ -96,7 +94,7 @@ static enum status check_tensors(const struct plan *plan, struct plan_error *err
             if (elems == 0 || elems > h->total_bytes + (uint64_t)h->arena_bytes)
                 return INVALID(tensor_shape, i);
         }
-        if (elems != t->bytes) return INVALID(tensor_bytes, i);
+        if (elems * TENSOR_ELEM_BYTES(t->flags) != t->bytes) return INVALID(tensor_bytes, i);
         if (!fits(t->offset, t->bytes, is_constant(t) ? h->total_bytes : h->arena_bytes))
             return INVALID(tensor_offset, i);
     }
@@ -136,10 +134,7 @@ static enum status check_step(const struct plan *plan, uint32_t index, struct pl
     if (kernel == NULL)
         return refuse(error, STATUS_KERNEL_UNKNOWN, PLAN_FIELD_step_kernel, index, s->kernel, 0);
 
-    const bool binary = op_inputs(kernel->op) == 2;
-    if (s->input0 >= h->tensor_count || s->output >= h->tensor_count) return INVALID(step_tensor, index);
-    if (binary ? s->input1 >= h->tensor_count : s->input1 != PLAN_NO_TENSOR)
-        return INVALID(step_tensor, index);
+    if (s->output >= h->tensor_count) return INVALID(step_tensor, index);
     if (is_constant(&plan->tensors[s->output]) || is_input(plan, holder(plan, s->output)))
         return INVALID(step_tensor, index);
 
@@ -149,11 +144,16 @@ static enum status check_step(const struct plan *plan, uint32_t index, struct pl
     uint32_t param_field = 0;
     if (!op_params_valid(kernel->op, params, &param_field))
         return refuse(error, STATUS_PLAN_INVALID, PLAN_FIELD_step_params, index, param_field, 0);
-    uint32_t elems0, elems1, elems_out;
-    op_tensor_elems(kernel->op, params, &elems0, &elems1, &elems_out);
-    if (plan->tensors[s->input0].bytes != elems0 || plan->tensors[s->output].bytes != elems_out ||
-        (binary && plan->tensors[s->input1].bytes != elems1))
-        return INVALID(step_tensor, index);
+    const struct op_bytes bytes = op_tensor_bytes(kernel->op, params);
+    if (plan->tensors[s->output].bytes != bytes.out) return INVALID(step_tensor, index);
+    uint32_t inputs = 0;
+    while (inputs < OP_INPUTS && bytes.in[inputs] != 0) inputs++;
+    for (uint32_t i = 0; i < OP_INPUTS; i++) {
+        const bool there = s->inputs[i] < h->tensor_count;
+        if (i < inputs ? !there || plan->tensors[s->inputs[i]].bytes != bytes.in[i]
+                       : s->inputs[i] != PLAN_NO_TENSOR)
+            return INVALID(step_tensor, index);
+    }
     if (!kernel->supports(params))
         return refuse(error, STATUS_KERNEL_UNSUPPORTED, PLAN_FIELD_step_kernel, index, s->kernel, 0);
 
@@ -174,12 +174,11 @@ static enum status check_step(const struct plan *plan, uint32_t index, struct pl
                       s->scratch_bytes);
     const struct range scratch = range_of(s->scratch_offset, s->scratch_bytes);
     if (overlaps(scratch, arena_range(plan, s->output))) return INVALID(step_scratch, index);
-    const uint16_t inputs[] = {s->input0, s->input1};
-    for (uint32_t i = 0; i < (binary ? 2u : 1u); i++) {
-        if (!plan_tensor_alive(plan, inputs[i], index)) return INVALID(step_order, index);
-        const struct plan_tensor *in = &plan->tensors[inputs[i]], *out = &plan->tensors[s->output];
+    for (uint32_t i = 0; i < inputs; i++) {
+        if (!plan_tensor_alive(plan, s->inputs[i], index)) return INVALID(step_order, index);
+        const struct plan_tensor *in = &plan->tensors[s->inputs[i]], *out = &plan->tensors[s->output];
         if (is_constant(in)) continue;
-        if (overlaps(scratch, arena_range(plan, inputs[i]))) return INVALID(step_scratch, index);
+        if (overlaps(scratch, arena_range(plan, s->inputs[i]))) return INVALID(step_scratch, index);
         if (!kernel_overlap_allowed(kernel, params, i, in->offset, in->bytes, out->offset, out->bytes))
             return INVALID(step_overlap, index);
     }
@@ -230,11 +229,16 @@ static const void *blob(const struct plan *plan, uint32_t offset) {
     return in_copy < plan->header->copy_bytes ? plan->copy + in_copy : plan->base + offset;
 }
 
+static const int8_t *input_data(const struct plan *plan, uint32_t tensor) {
+    return tensor == PLAN_NO_TENSOR ? NULL : (const int8_t *)plan_tensor_data(plan, tensor);
+}
+
 void plan_run_step(const struct plan *plan, uint32_t step) {
     const struct plan_step *s = &plan->steps[step];
     const struct kernel_args args = {
-        .in0 = (const int8_t *)plan_tensor_data(plan, s->input0),
-        .in1 = s->input1 == PLAN_NO_TENSOR ? NULL : (const int8_t *)plan_tensor_data(plan, s->input1),
+        .in0 = input_data(plan, s->inputs[0]),
+        .in1 = input_data(plan, s->inputs[1]),
+        .in2 = input_data(plan, s->inputs[2]),
         .out = (int8_t *)plan_tensor_data(plan, s->output),
         .params = plan->base + s->params_offset,
         .weights = blob(plan, s->weights_offset),

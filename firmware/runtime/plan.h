@@ -8,8 +8,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../kernels/kernel.h"
+
 #define PLAN_MAGIC     0x4e504354u /* "TCPN" */
-#define PLAN_VERSION   1u
+#define PLAN_VERSION   2u
 #define PLAN_NO_TENSOR 0xffffu
 #define PLAN_MAX_STEPS 512u /* bounds the validator, whose liveness check is quadratic in steps */
 #define PLAN_MAX_IO    32u  /* inputs and outputs together */
@@ -53,22 +55,23 @@ struct plan_header {
 };
 
 /* CONSTANT: offset is into the plan, not the arena. VIEW: some of the bytes of the tensor whose index is in the upper 16 bits of
- * the flags; writing the view writes a part of that tensor. */
+ * the flags; writing the view writes a part of that tensor. Bits 2 and 3: 0 for elements of 1 byte, 1 for 2, 2 for 4. */
 enum tensor_flag { TENSOR_CONSTANT = 1, TENSOR_VIEW = 2 };
-#define TENSOR_PARENT(flags) ((flags) >> 16)
+#define TENSOR_ELEM_BYTES(flags) (UINT32_C(1) << ((flags) >> 2 & 3))
+#define TENSOR_PARENT(flags)     ((flags) >> 16)
 
 struct plan_tensor {
-    uint32_t offset; /* of int8 elements in the arena, or in the plan if TENSOR_CONSTANT */
-    uint32_t bytes;  /* product of shape */
+    uint32_t offset; /* in the arena, or in the plan if TENSOR_CONSTANT */
+    uint32_t bytes;  /* product of shape, times the bytes of an element */
     uint32_t shape[4];
     uint32_t flags; /* enum tensor_flag */
 };
 
 struct plan_step {
-    uint16_t kernel; /* id in kernels.def */
-    uint16_t input0;
-    uint16_t input1; /* PLAN_NO_TENSOR if the operator reads one */
+    uint16_t kernel;            /* id in kernels.def */
+    uint16_t inputs[OP_INPUTS]; /* PLAN_NO_TENSOR behind those that the operator reads */
     uint16_t output;
+    uint16_t reserved;
     uint32_t params_offset;
     uint32_t weights_offset;
     uint32_t weights_bytes;

@@ -1,119 +1,52 @@
-"""The shapes of `host bench`: networks of one operator with random parameters like those of trained networks.
+"""The shapes of `host bench`, by operator.
 
-Shapes are those of the five networks of the README's table, one of each kind, and each kernel family's best.
+They are those of the five networks of the README's table, one of each kind, and each kernel family's best.
 """
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable
-from dataclasses import dataclass
-
-import numpy as np
-
+from host.bench.case import (
+    RELU_ZERO,
+    Case,
+    activation,
+    one_operator,
+    same_sizes,
+    stride_text,
+    weights_and_bias,
+)
 from host.model import graph as g
-from host.model.tflite_write import same_padding
-
-INT8, INT32 = np.dtype(np.int8), np.dtype(np.int32)
-SCALE = 0.05
-RELU_ZERO = -128  # zero point behind a ReLU
-# Weights of trained networks are bell-shaped and fill the range; so sums spread over the output like OUTPUT_SPREAD.
-WEIGHT_SPREAD, INPUT_SPREAD, OUTPUT_SPREAD = 32.0, 74.0, 40.0
-
-
-@dataclass(frozen=True)
-class Case:
-    """One shape. `op` is the operator of params.def, `name` its stable key, `make` builds the graph."""
-
-    name: str
-    op: str
-    make: Callable[[], g.Graph]
-
-    def graph(self) -> g.Graph:
-        """A network of the one operator; the same at every call."""
-        return self.make()
-
-    def inputs(self) -> list[np.ndarray]:
-        """int8 inputs of the network; the same at every call."""
-        graph = self.graph()
-        return [
-            _rng(self.name, "x").integers(-128, 128, graph.tensors[b.tensor].shape, INT8)
-            for b in graph.inputs
-        ]
-
-
-def _rng(name: str, what: str = "") -> np.random.Generator:
-    return np.random.default_rng(zlib.crc32(f"{name} {what}".encode()))
-
-
-def _quant(scale: float | np.ndarray, zero: int, axis: int = 0) -> g.Quant:
-    return g.Quant(np.atleast_1d(np.asarray(scale, np.float32)), zero, axis)
-
-
-def _activation(name: str, shape: tuple[int, ...], zero: int = RELU_ZERO, scale: float = SCALE) -> g.Tensor:
-    return g.Tensor(name, shape, INT8, _quant(scale, zero))
-
-
-def _graph(name: str, tensors: list[g.Tensor], op: g.Op) -> g.Graph:
-    inputs = [i for i in op.inputs if i >= 0 and tensors[i].data is None]
-    borders = [g.Border(i, tensors[i].name, INT8) for i in (*inputs, *op.outputs)]
-    return g.Graph(name, tensors, [op], borders[: len(inputs)], borders[len(inputs) :])
-
-
-def _weights(
-    name: str, shape: tuple[int, ...], axis: int, products: int, per_channel: bool
-) -> list[g.Tensor]:
-    """Weights and bias: bell-shaped, multipliers that spread the sums over int8."""
-    rng = _rng(name)
-    channels = shape[axis]
-    data = np.clip(np.rint(rng.normal(0, WEIGHT_SPREAD, shape)), -127, 127).astype(INT8)
-    usual = OUTPUT_SPREAD / (WEIGHT_SPREAD * INPUT_SPREAD * products**0.5)
-    scale = usual * 2.0 ** rng.uniform(-1, 1, channels if per_channel else 1)
-    reach = int(WEIGHT_SPREAD * INPUT_SPREAD * products**0.5)
-    bias = rng.integers(-reach, reach + 1, channels).astype(INT32)
-    return [
-        g.Tensor("weights", shape, INT8, _quant(scale, 0, axis if per_channel else 0), data),
-        g.Tensor("bias", (channels,), INT32, _quant(scale * SCALE, 0), bias),
-    ]
-
-
-def _sizes(h: int, w: int, kernel: tuple[int, int], stride: int) -> tuple[int, int, g.Padding]:
-    """Output size and padding of SAME."""
-    top, bottom = same_padding(h, kernel[0], stride, 1)
-    left, right = same_padding(w, kernel[1], stride, 1)
-    return -(-h // stride), -(-w // stride), g.Padding(top, bottom, left, right)
 
 
 def conv(h: int, w: int, in_c: int, out_c: int, kernel: tuple[int, int] = (1, 1), stride: int = 1) -> Case:
     """A convolution with SAME padding and ReLU."""
     pointwise = kernel == (1, 1)
     what = "pointwise" if pointwise else f"conv {kernel[0]}x{kernel[1]}"
-    name = f"{what}{_stride(stride)} {h}x{w} {in_c}->{out_c}"
+    name = f"{what}{stride_text(stride)} {h}x{w} {in_c}->{out_c}"
 
     def make() -> g.Graph:
-        out_h, out_w, padding = _sizes(h, w, kernel, stride)
-        weights = _weights(name, (out_c, *kernel, in_c), 0, kernel[0] * kernel[1] * in_c, True)
-        tensors = [_activation("x", (1, h, w, in_c)), *weights, _activation("y", (1, out_h, out_w, out_c))]
+        out_h, out_w, padding = same_sizes(h, w, kernel, stride)
+        weights = weights_and_bias(name, (out_c, *kernel, in_c), 0, kernel[0] * kernel[1] * in_c, True)
+        tensors = [activation("x", (1, h, w, in_c)), *weights, activation("y", (1, out_h, out_w, out_c))]
         op = g.Conv2D((0, 1, 2), (3,), 0, (stride, stride), padding=padding, activation="RELU")
-        return _graph(name, tensors, op)
+        return one_operator(name, tensors, op)
 
     return Case(name, "conv2d", make)
 
 
 def depthwise(h: int, w: int, channels: int, kernel: int, stride: int = 1) -> Case:
     """A depthwise convolution with SAME padding and ReLU."""
-    name = f"depthwise {kernel}x{kernel}{_stride(stride)} {h}x{w} {channels}"
+    name = f"depthwise {kernel}x{kernel}{stride_text(stride)} {h}x{w} {channels}"
 
     def make() -> g.Graph:
-        out_h, out_w, padding = _sizes(h, w, (kernel, kernel), stride)
-        weights = _weights(name, (1, kernel, kernel, channels), 3, kernel * kernel, True)
+        out_h, out_w, padding = same_sizes(h, w, (kernel, kernel), stride)
+        weights = weights_and_bias(name, (1, kernel, kernel, channels), 3, kernel * kernel, True)
         tensors = [
-            _activation("x", (1, h, w, channels)),
+            activation("x", (1, h, w, channels)),
             *weights,
-            _activation("y", (1, out_h, out_w, channels)),
+            activation("y", (1, out_h, out_w, channels)),
         ]
         op = g.DepthwiseConv2D((0, 1, 2), (3,), 0, (stride, stride), padding=padding, activation="RELU")
-        return _graph(name, tensors, op)
+        return one_operator(name, tensors, op)
 
     return Case(name, "depthwise", make)
 
@@ -123,9 +56,9 @@ def fully_connected(in_c: int, out_c: int) -> Case:
     name = f"fc {in_c}->{out_c}"
 
     def make() -> g.Graph:
-        weights = _weights(name, (out_c, in_c), 0, in_c, False)
-        tensors = [_activation("x", (1, in_c)), *weights, _activation("y", (1, out_c))]
-        return _graph(name, tensors, g.FullyConnected((0, 1, 2), (3,), 0, activation="RELU"))
+        weights = weights_and_bias(name, (out_c, in_c), 0, in_c, False)
+        tensors = [activation("x", (1, in_c)), *weights, activation("y", (1, out_c))]
+        return one_operator(name, tensors, g.FullyConnected((0, 1, 2), (3,), 0, activation="RELU"))
 
     return Case(name, "fully_connected", make)
 
@@ -137,11 +70,11 @@ def add(h: int, w: int, channels: int) -> Case:
 
     def make() -> g.Graph:
         tensors = [
-            _activation("a", shape, -5, 0.04),
-            _activation("b", shape, RELU_ZERO, 0.03),
-            _activation("y", shape, RELU_ZERO, 0.045),
+            activation("a", shape, -5, 0.04),
+            activation("b", shape, RELU_ZERO, 0.03),
+            activation("y", shape, RELU_ZERO, 0.045),
         ]
-        return _graph(name, tensors, g.Add((0, 1), (2,), 0, activation="RELU"))
+        return one_operator(name, tensors, g.Add((0, 1), (2,), 0, activation="RELU"))
 
     return Case(name, "add", make)
 
@@ -151,12 +84,12 @@ def pool(
 ) -> Case:
     """A pool without padding; scales are equal, as the file format demands."""
     op_name = {g.AveragePool2D: "average_pool", g.MaxPool2D: "max_pool"}[cls]
-    name = f"{op_name.replace('_', ' ')} {kernel[0]}x{kernel[1]}{_stride(stride)} {h}x{w} {channels}"
+    name = f"{op_name.replace('_', ' ')} {kernel[0]}x{kernel[1]}{stride_text(stride)} {h}x{w} {channels}"
 
     def make() -> g.Graph:
         out_h, out_w = (h - kernel[0]) // stride + 1, (w - kernel[1]) // stride + 1
-        tensors = [_activation("x", (1, h, w, channels)), _activation("y", (1, out_h, out_w, channels))]
-        return _graph(name, tensors, cls((0,), (1,), 0, kernel, (stride, stride)))
+        tensors = [activation("x", (1, h, w, channels)), activation("y", (1, out_h, out_w, channels))]
+        return one_operator(name, tensors, cls((0,), (1,), 0, kernel, (stride, stride)))
 
     return Case(name, op_name, make)
 
@@ -166,8 +99,8 @@ def mean(h: int, w: int, channels: int) -> Case:
     name = f"mean {h}x{w} {channels}"
 
     def make() -> g.Graph:
-        tensors = [_activation("x", (1, h, w, channels)), _activation("y", (1, channels), -3, 0.03)]
-        return _graph(name, tensors, g.Mean((0,), (1,), 0, (1, 2)))
+        tensors = [activation("x", (1, h, w, channels)), activation("y", (1, channels), -3, 0.03)]
+        return one_operator(name, tensors, g.Mean((0,), (1,), 0, (1, 2)))
 
     return Case(name, "mean", make)
 
@@ -178,8 +111,8 @@ def softmax(rows: int, depth: int) -> Case:
 
     def make() -> g.Graph:
         shape = (rows, depth)
-        tensors = [_activation("x", shape, 10, 0.1), _activation("y", shape, -128, 1 / 256)]
-        return _graph(name, tensors, g.Softmax((0,), (1,), 0))
+        tensors = [activation("x", shape, 10, 0.1), activation("y", shape, -128, 1 / 256)]
+        return one_operator(name, tensors, g.Softmax((0,), (1,), 0))
 
     return Case(name, "softmax", make)
 
@@ -189,8 +122,8 @@ def pad(h: int, w: int, channels: int) -> Case:
     name = f"pad {h}x{w} {channels}"
 
     def make() -> g.Graph:
-        tensors = [_activation("x", (1, h, w, channels)), _activation("y", (1, h + 2, w + 2, channels))]
-        return _graph(name, tensors, g.Pad((0,), (1,), 0, ((0, 0), (1, 1), (1, 1), (0, 0))))
+        tensors = [activation("x", (1, h, w, channels)), activation("y", (1, h + 2, w + 2, channels))]
+        return one_operator(name, tensors, g.Pad((0,), (1,), 0, ((0, 0), (1, 1), (1, 1), (0, 0))))
 
     return Case(name, "pad", make)
 
@@ -200,8 +133,8 @@ def transpose(h: int, w: int, channels: int) -> Case:
     name = f"transpose {h}x{w} {channels}"
 
     def make() -> g.Graph:
-        tensors = [_activation("x", (1, h, w, channels)), _activation("y", (1, channels, h, w))]
-        return _graph(name, tensors, g.Transpose((0,), (1,), 0, (0, 3, 1, 2)))
+        tensors = [activation("x", (1, h, w, channels)), activation("y", (1, channels, h, w))]
+        return one_operator(name, tensors, g.Transpose((0,), (1,), 0, (0, 3, 1, 2)))
 
     return Case(name, "transpose", make)
 
@@ -211,9 +144,9 @@ def concatenation(h: int, w: int, channels: int) -> Case:
     name = f"concatenation {h}x{w} {channels}+{channels}"
 
     def make() -> g.Graph:
-        tensors = [_activation(n, (1, h, w, channels)) for n in "ab"]
-        tensors.append(_activation("y", (1, h, w, 2 * channels)))
-        return _graph(name, tensors, g.Concatenation((0, 1), (2,), 0, 3))
+        tensors = [activation(n, (1, h, w, channels)) for n in "ab"]
+        tensors.append(activation("y", (1, h, w, 2 * channels)))
+        return one_operator(name, tensors, g.Concatenation((0, 1), (2,), 0, 3))
 
     return Case(name, "copy_slice", make)
 
@@ -223,8 +156,8 @@ def resize(h: int, w: int, channels: int) -> Case:
     name = f"resize nearest {h}x{w} {channels}"
 
     def make() -> g.Graph:
-        tensors = [_activation("x", (1, h, w, channels)), _activation("y", (1, 2 * h, 2 * w, channels))]
-        return _graph(name, tensors, g.ResizeNearest((0,), (1,), 0))
+        tensors = [activation("x", (1, h, w, channels)), activation("y", (1, 2 * h, 2 * w, channels))]
+        return one_operator(name, tensors, g.ResizeNearest((0,), (1,), 0))
 
     return Case(name, "resize_nearest", make)
 
@@ -235,14 +168,10 @@ def requantize(h: int, w: int, channels: int) -> Case:
 
     def make() -> g.Graph:
         shape = (1, h, w, channels)
-        tensors = [_activation("x", shape, -5, 0.04), _activation("y", shape, 3, 0.05)]
-        return _graph(name, tensors, g.Quantize((0,), (1,), 0))
+        tensors = [activation("x", shape, -5, 0.04), activation("y", shape, 3, 0.05)]
+        return one_operator(name, tensors, g.Quantize((0,), (1,), 0))
 
     return Case(name, "requantize", make)
-
-
-def _stride(stride: int) -> str:
-    return f" s{stride}" if stride != 1 else ""
 
 
 def all_cases() -> list[Case]:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from host import boards, defs, runner
-from host.bench.cases import Case, all_cases
+from host.bench.case import Case
+from host.bench.cases import all_cases
 from host.boards import Board
 from host.compile import Compiled, compile_graph
 from host.cyclemodel.chips import Chip
@@ -199,9 +200,9 @@ def _run_loaded(
     for tensor, array in zip(net.inputs, inputs, strict=True):
         client.write_tensor(tensor, array.tobytes())
     count = client.run().total
-    shape = graph.tensors[graph.outputs[0].tensor].shape
-    output = net.outputs[0]
-    return count, np.frombuffer(client.read_tensor(output, net.tensors[output].bytes), np.int8).reshape(shape)
+    tensor, output = graph.tensors[graph.outputs[0].tensor], net.outputs[0]
+    data = client.read_tensor(output, net.tensors[output].bytes)
+    return count, np.frombuffer(data, tensor.dtype.newbyteorder("<")).reshape(tensor.shape)
 
 
 def compiled_with(case: Case, kernel: str) -> Compiled | None:

@@ -22,6 +22,8 @@ from host.project import firmware_dir
 KERNEL_FUNCTIONS = ("", "_supports", "_scratch_bytes", "_gap_bytes")
 # What runs and checks any plan; kernels.c is the table, made of the exported kernels.def.
 RUNTIME = ("runtime/plan.c", "runtime/crc32.c", "kernels/kernels.c", "kernels/ops.c")
+# What ops.c calls by names that a macro makes.
+OPERATORS = "kernels/ops_*.c"
 KERNELS_DEF = "kernels.def"
 
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*|\"(?:[^\"\\\n]|\\.)*\"", re.S)
@@ -70,7 +72,7 @@ def needed(kernels: Iterable[str]) -> list[Path]:
 
     Names of files are unique among them, so that they can lie in one folder.
     """
-    wanted = {firmware_dir() / name for name in RUNTIME}
+    wanted = {firmware_dir() / name for name in RUNTIME} | set(firmware_dir().glob(OPERATORS))
     names = {kernel + function for kernel in kernels for function in KERNEL_FUNCTIONS}
     while True:
         found = [s for s in sources() if s.path in wanted or s.defines & names]

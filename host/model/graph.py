@@ -7,6 +7,7 @@ operator is one class here, one function in `host.oracle.ops` and one rule in `h
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -33,7 +34,9 @@ class Quant:
 
 @dataclass
 class Tensor:
-    """A value in the graph. `data` is None for activations, else the constant (int8, int32).
+    """A value in the graph. `data` is None for activations, else the constant (int8, int16, int32).
+
+    Activations are int8; offsets of a deformable convolution may be int16, binary ones are int32 words of bits.
 
     `unsigned` says that the file stored it as uint8: `data` and `quant.zero_point` are shifted by -128
     here. The arithmetic is the same; some operators round differently for it in the reference.
@@ -87,20 +90,48 @@ class Op:
         """The operator's TensorFlow Lite name."""
         return self.KIND  # type: ignore[attr-defined]
 
+    @property
+    def operands(self) -> tuple[int, ...]:
+        """The tensors whose values flow through the operator: not weights and biases."""
+        return tuple(i for i in self.inputs if i >= 0)
+
+    def macs(self, graph: Graph) -> int:
+        """Multiply-accumulates of one inference."""
+        return 0
+
+
+class Weighted(Op):
+    """Base of the operators with constant weights; inputs: x, weights, bias int32 or -1."""
+
+    @property
+    def operands(self) -> tuple[int, ...]:
+        """x alone."""
+        return self.inputs[:1]
+
+    def macs(self, graph: Graph) -> int:
+        """Every output element takes one for each weight of its channel, which is the weights' first dimension."""
+        weights = graph.tensors[self.inputs[1]].shape
+        return graph.tensors[self.outputs[0]].elems * math.prod(weights[1:])
+
 
 @dataclass
-class Conv2D(Op):
-    """inputs: x [n,h,w,ic], weights [oc,kh,kw,ic], bias int32 [oc] or -1."""
+class Conv2D(Weighted):
+    """inputs: x [n,h,w,ic], weights [oc,kh,kw,ic/groups], bias int32 [oc] or -1.
+
+    Group k is the k-th of `groups` equal parts of the input's and of the output's channels; it reads and writes
+    no others.
+    """
 
     KIND = "CONV_2D"
     stride: tuple[int, int] = (1, 1)
     dilation: tuple[int, int] = (1, 1)
     padding: Padding = field(default_factory=Padding)
     activation: str = "NONE"
+    groups: int = 1
 
 
 @dataclass
-class DepthwiseConv2D(Op):
+class DepthwiseConv2D(Weighted):
     """inputs: x [n,h,w,ic], weights [1,kh,kw,ic*multiplier], bias or -1; channel c reads c // multiplier."""
 
     KIND = "DEPTHWISE_CONV_2D"
@@ -110,9 +141,59 @@ class DepthwiseConv2D(Op):
     multiplier: int = 1
     activation: str = "NONE"
 
+    def macs(self, graph: Graph) -> int:
+        """One for each position of the kernel."""
+        return graph.tensors[self.outputs[0]].elems * math.prod(graph.tensors[self.inputs[1]].shape[1:3])
+
 
 @dataclass
-class FullyConnected(Op):
+class TransposedConv2D(Weighted):
+    """inputs: x [n,h,w,ic], weights [oc,kh,kw,ic], bias int32 [oc] or -1.
+
+    The adjoint of a convolution: x[iy,ix] times weights[:,ky,kx] is added to the output at
+    (iy * stride + ky - padding.top, ix * stride + kx - padding.left), where that exists. The output's size is that
+    of its tensor, so output padding needs no field; padding.bottom and right follow from it and are not read.
+    """
+
+    KIND = "TRANSPOSE_CONV"
+    stride: tuple[int, int] = (1, 1)
+    padding: Padding = field(default_factory=Padding)
+    activation: str = "NONE"
+
+    def macs(self, graph: Graph) -> int:
+        """Every input element meets every weight of its channel, those included whose product falls outside."""
+        weights = graph.tensors[self.inputs[1]].shape
+        return graph.tensors[self.inputs[0]].elems * math.prod(weights[:3])
+
+
+@dataclass
+class DeformableConv2D(Weighted):
+    """inputs: x [1,h,w,ic], weights [oc,kh,kw,ic/groups], bias or -1, offsets, mask or -1 (or four inputs: no mask).
+
+    offsets [1,oh,ow,offset_groups*kh*kw*2], int8 or int16 with a scale of their own: for each offset group and tap
+    (dy, dx), in pixels, added to where the tap would read. mask [1,oh,ow,offset_groups*kh*kw] int8: a factor for
+    each tap. Between pixels x is interpolated bilinearly; outside the image it is the zero point. Offset group k
+    moves the k-th of `offset_groups` equal parts of the input's channels.
+
+    Source: Dai 2017 (deformable convolution), Zhu 2018 (mask); torchvision.ops.deform_conv2d.
+    """
+
+    KIND = "DEFORM_CONV_2D"
+    stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    padding: Padding = field(default_factory=Padding)
+    groups: int = 1
+    offset_groups: int = 1
+    activation: str = "NONE"
+
+    @property
+    def operands(self) -> tuple[int, ...]:
+        """x, offsets, mask."""
+        return tuple(i for i in (self.inputs[0], *self.inputs[3:]) if i >= 0)
+
+
+@dataclass
+class FullyConnected(Weighted):
     """inputs: x [..., ic] seen as [rows, ic], weights [oc,ic], bias or -1."""
 
     KIND = "FULLY_CONNECTED"
@@ -240,12 +321,8 @@ class Graph:
         )
 
     def macs(self, op: Op) -> int:
-        """Multiply-accumulates of one operator: 0 for all but convolutions and fully connected layers."""
-        if not isinstance(op, (Conv2D, DepthwiseConv2D, FullyConnected)):
-            return 0
-        weights, outputs = self.tensors[op.inputs[1]].shape, self.tensors[op.outputs[0]].elems
-        taps = weights[1:3] if isinstance(op, DepthwiseConv2D) else weights[1:]
-        return outputs * int(np.prod(taps, dtype=np.int64))
+        """Multiply-accumulates of one operator."""
+        return op.macs(self)
 
     @property
     def total_macs(self) -> int:

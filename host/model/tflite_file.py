@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import flatbuffers
 import numpy as np
 import tflite
+from flatbuffers import flexbuffers
 
 from host.errors import NotATfliteError, TruncatedModelError, UnsupportedError
 
@@ -56,6 +57,7 @@ class FileOp:
     outputs: tuple[int, ...]
     options_type: int
     options: flatbuffers.table.Table | None
+    custom_options: bytes = b""
 
     def option(self, table: str, *fields: str) -> tuple:
         """Values of fields of the options table `table`; the schema's zero for each if there is none.
@@ -70,6 +72,22 @@ class FileOp:
         with _reading(f"options of operator {self.index}"):
             reader.Init(self.options.Bytes, self.options.Pos)
             return tuple(getattr(reader, name)() for name in fields)
+
+    def custom(self) -> dict[str, int | float | bool | str]:
+        """The options of a custom operator: the FlexBuffer map that converters write; empty if there is none.
+
+        Raises TruncatedModelError if they are something else.
+        """
+        if not self.custom_options:
+            return {}
+        with _reading(f"options of operator {self.index}"):
+            try:
+                value = flexbuffers.Loads(self.custom_options)
+            except (KeyError, RecursionError, NotImplementedError) as error:
+                raise ValueError("no FlexBuffer") from error
+            if not isinstance(value, dict):
+                raise ValueError("no map")
+            return value
 
 
 @dataclass(frozen=True)
@@ -168,7 +186,8 @@ def _operator_name(model: tflite.Model, index: int) -> str:
 def _operator(op: tflite.Operator, index: int, codes: list[str]) -> FileOp:
     options = op.BuiltinOptions()
     inputs, outputs = _indices(op, "Inputs"), _indices(op, "Outputs")
-    return FileOp(index, codes[op.OpcodeIndex()], inputs, outputs, op.BuiltinOptionsType(), options)
+    custom = op.CustomOptionsAsNumpy().tobytes() if op.CustomOptionsLength() else b""
+    return FileOp(index, codes[op.OpcodeIndex()], inputs, outputs, op.BuiltinOptionsType(), options, custom)
 
 
 def _tensor(content: bytes, model: tflite.Model, buffers: int, t: tflite.Tensor, index: int) -> FileTensor:

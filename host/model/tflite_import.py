@@ -21,7 +21,7 @@ from host.errors import FloatModelError, InputError, TruncatedModelError, Unsupp
 from host.model import graph as g
 from host.model.tflite_file import File, FileOp, FileTensor, read_file
 from host.model.tflite_operators import IMPORTERS, activation, refuse, supported_hint
-from host.oracle import params
+from host.oracle.ops import PARAMS
 
 MAX_RANK = 6
 MAX_ELEMS = 2**31 - 1
@@ -60,8 +60,8 @@ def _check_arithmetic(graph: g.Graph) -> None:
     """Refuse scales that LiteRT itself refuses, or that overflow its arithmetic."""
     for op in graph.ops:
         try:
-            if type(op) in params.PARAMS:
-                params.PARAMS[type(op)](graph, op)
+            if type(op) in PARAMS:
+                PARAMS[type(op)](graph, op)
         except UnsupportedError as error:
             raise UnsupportedError(
                 f"{op.kind} (operator {op.index}): {error.message}", supported_hint()

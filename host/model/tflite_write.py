@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import flatbuffers
 import numpy as np
 import tflite
+from flatbuffers import flexbuffers
 
 from host.errors import UnsupportedError
 from host.model import graph as g
@@ -23,6 +24,7 @@ from host.model import graph as g
 _DTYPES = {
     np.dtype("float32"): tflite.TensorType.FLOAT32,
     np.dtype("int32"): tflite.TensorType.INT32,
+    np.dtype("int16"): tflite.TensorType.INT16,
     np.dtype("uint8"): tflite.TensorType.UINT8,
     np.dtype("int8"): tflite.TensorType.INT8,
 }
@@ -47,6 +49,9 @@ _VERSIONS = {
 }
 
 
+CUSTOM = "CUSTOM "  # begins the kind of an operator that the schema does not have
+
+
 @dataclass
 class _FileTensor:
     """A tensor as the file has it: uint8 data and zero points unshifted."""
@@ -62,13 +67,17 @@ class _FileTensor:
 
 @dataclass
 class _FileOp:
-    """An operator as the file has it; `table` is its options table in the schema."""
+    """An operator as the file has it; `table` is its options table in the schema.
+
+    `kind` is the schema's name, or `CUSTOM name`.
+    """
 
     kind: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     table: str = ""
     fields: dict[str, int | float] = field(default_factory=dict)
+    custom: dict[str, int | float | bool] | None = None  # of a custom operator, written as a FlexBuffer
 
 
 @dataclass
@@ -338,6 +347,12 @@ def _offsets(b: flatbuffers.Builder, offsets: list[int]) -> int:
 
 
 def _operator_code(b: flatbuffers.Builder, kind: str) -> int:
+    if kind.startswith(CUSTOM):
+        name = b.CreateString(kind.removeprefix(CUSTOM))
+        code = tflite.BuiltinOperator.CUSTOM
+        return _table(
+            b, "OperatorCode", DeprecatedBuiltinCode=code, CustomCode=name, Version=1, BuiltinCode=code
+        )
     code = getattr(tflite.BuiltinOperator, kind)
     # Readers older than schema 3a know the deprecated one-byte field alone.
     return _table(
@@ -383,4 +398,6 @@ def _operator(b: flatbuffers.Builder, op: _FileOp, code: int) -> int:
     if op.table:
         fields["BuiltinOptionsType"] = getattr(tflite.BuiltinOptions, op.table)
         fields["BuiltinOptions"] = _table(b, op.table, **op.fields)
+    if op.custom is not None:
+        fields["CustomOptions"] = b.CreateByteVector(bytes(flexbuffers.Dumps(op.custom)))
     return _table(b, "Operator", **fields)

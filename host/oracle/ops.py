@@ -15,61 +15,8 @@ import numpy as np
 from host.model import graph as g
 from host.oracle import fixedpoint as fx
 from host.oracle import params as p
+from host.oracle.convolution import conv2d, depthwise_conv2d, padded_input, taps_of
 from host.oracle.softmax import softmax
-
-
-def convolution_output(sums: np.ndarray, r: p.ConvRequant) -> np.ndarray:
-    """int8 of sums with bias [..., oc], int64, by double rounding; the sum wraps like an int32.
-
-    Never decreases in a sum that stays within int32.
-    """
-    multiplier, shift = r.multiplier.astype(np.int64), r.shift.astype(np.int64)
-    rescaled = fx.multiply_double(fx.wrap_int32(sums), multiplier, shift)
-    return np.clip(rescaled + r.output_zero, r.clamp_min, r.clamp_max).astype(np.int8)
-
-
-def _padded(x: np.ndarray, zero: int, padding: g.Padding, dtype: type) -> np.ndarray:
-    """x - zero with zeros around it, [n,h,w,c]."""
-    pads = ((0, 0), (padding.top, padding.bottom), (padding.left, padding.right), (0, 0))
-    return np.pad(x.astype(dtype) - dtype(zero), pads)
-
-
-def _taps(kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int], out: tuple[int, int]):
-    """(ky, kx, row slice, column slice) of a padded input, one for each kernel position."""
-    for ky in range(kernel[0]):
-        for kx in range(kernel[1]):
-            y, x = ky * dilation[0], kx * dilation[1]
-            rows = slice(y, y + (out[0] - 1) * stride[0] + 1, stride[0])
-            columns = slice(x, x + (out[1] - 1) * stride[1] + 1, stride[1])
-            yield ky, kx, rows, columns
-
-
-def conv2d(
-    graph: g.Graph, op: g.Conv2D, x: np.ndarray, w: np.ndarray, _bias: np.ndarray | None
-) -> np.ndarray:
-    """CONV_2D: out[y,x,oc] = requant(sum over ky,kx,ic of (x - xz) * (w[oc,ky,kx,ic] - wz))."""
-    r = p.conv_requant(graph, op)
-    n, oh, ow, oc = graph.tensors[op.outputs[0]].shape
-    padded = _padded(x, r.input_zero, op.padding, np.float64)
-    weights = w.astype(np.float64) - r.weights_zero
-    sums = np.zeros((n * oh * ow, oc))
-    for ky, kx, rows, columns in _taps(w.shape[1:3], op.stride, op.dilation, (oh, ow)):
-        sums += padded[:, rows, columns].reshape(-1, x.shape[3]) @ weights[:, ky, kx].T
-    return convolution_output(sums.astype(np.int64) + r.bias, r).reshape(n, oh, ow, oc)
-
-
-def depthwise_conv2d(
-    graph: g.Graph, op: g.DepthwiseConv2D, x: np.ndarray, w: np.ndarray, _bias: np.ndarray | None
-) -> np.ndarray:
-    """DEPTHWISE_CONV_2D: as CONV_2D with one input channel, c // multiplier, for output channel c."""
-    r = p.conv_requant(graph, op)
-    n, oh, ow, oc = graph.tensors[op.outputs[0]].shape
-    padded = np.repeat(_padded(x, r.input_zero, op.padding, np.int64), op.multiplier, axis=3)
-    weights = w.astype(np.int64) - r.weights_zero
-    sums = np.zeros((n, oh, ow, oc), np.int64)
-    for ky, kx, rows, columns in _taps(w.shape[1:3], op.stride, op.dilation, (oh, ow)):
-        sums += padded[:, rows, columns] * weights[0, ky, kx]
-    return convolution_output(sums + r.bias, r)
 
 
 def fully_connected(
@@ -110,9 +57,9 @@ def average_pool_2d(graph: g.Graph, op: g.AveragePool2D, x: np.ndarray) -> np.nd
     """
     r = p.pool_params(graph, op)
     _, oh, ow, _ = graph.tensors[op.outputs[0]].shape
-    values = _padded(x, 0, op.padding, np.int64)
-    inside = _padded(np.ones((1, *x.shape[1:3], 1), np.int8), 0, op.padding, np.int64)
-    taps = list(_taps(op.kernel, op.stride, (1, 1), (oh, ow)))
+    values = padded_input(x, 0, op.padding, np.int64)
+    inside = padded_input(np.ones((1, *x.shape[1:3], 1), np.int8), 0, op.padding, np.int64)
+    taps = list(taps_of(op.kernel, op.stride, (1, 1), (oh, ow)))
     sums = sum(values[:, rows, columns] for _, _, rows, columns in taps)
     count = sum(inside[:, rows, columns] for _, _, rows, columns in taps)
     if r.half_up:
@@ -128,7 +75,7 @@ def max_pool_2d(graph: g.Graph, op: g.MaxPool2D, x: np.ndarray) -> np.ndarray:
     _, oh, ow, _ = graph.tensors[op.outputs[0]].shape
     pads = ((0, 0), (op.padding.top, op.padding.bottom), (op.padding.left, op.padding.right), (0, 0))
     values = np.pad(x, pads, constant_values=-128)
-    taps = _taps(op.kernel, op.stride, (1, 1), (oh, ow))
+    taps = taps_of(op.kernel, op.stride, (1, 1), (oh, ow))
     largest = np.maximum.reduce([values[:, rows, columns] for _, _, rows, columns in taps])
     return np.clip(largest, r.clamp_min, r.clamp_max).astype(np.int8)
 
@@ -194,4 +141,17 @@ OPS: dict[type[g.Op], Callable[..., np.ndarray]] = {
     g.Quantize: quantize,
     g.Concatenation: concatenation,
     g.ResizeNearest: resize_nearest,
+}
+
+# What raises UnsupportedError for scales out of range; the importer calls each once.
+PARAMS: dict[type[g.Op], Callable[..., object]] = {
+    g.Conv2D: p.conv_requant,
+    g.DepthwiseConv2D: p.conv_requant,
+    g.FullyConnected: p.fully_connected_requant,
+    g.Add: p.add_params,
+    g.AveragePool2D: p.pool_params,
+    g.MaxPool2D: p.pool_params,
+    g.Mean: p.mean_params,
+    g.Softmax: p.softmax_params,
+    g.Quantize: p.requantize_params,
 }

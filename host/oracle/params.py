@@ -16,7 +16,6 @@ QUANTIZE                     double rounding
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -342,17 +341,3 @@ def _nearest(op: g.ResizeNearest, size: int, out: int) -> np.ndarray:
     position = (np.arange(out, dtype=np.float32) + offset) * scale
     whole = fx.round_half_away(position) if op.align_corners else np.floor(position)
     return np.clip(whole.astype(np.int64), 0, size - 1).astype(np.int32)
-
-
-# What raises UnsupportedError for scales out of range; the importer calls each once.
-PARAMS: dict[type[g.Op], Callable[..., object]] = {
-    g.Conv2D: conv_requant,
-    g.DepthwiseConv2D: conv_requant,
-    g.FullyConnected: fully_connected_requant,
-    g.Add: add_params,
-    g.AveragePool2D: pool_params,
-    g.MaxPool2D: pool_params,
-    g.Mean: mean_params,
-    g.Softmax: softmax_params,
-    g.Quantize: requantize_params,
-}

@@ -15,20 +15,21 @@ from host.oracle.ops import OPS
 def run_graph(graph: g.Graph, inputs: Sequence[np.ndarray]) -> dict[int, np.ndarray]:
     """Every tensor's value by index: constants, inputs and all that the operators compute.
 
-    inputs: int8 arrays, one for each of `graph.inputs`, of the tensor's shape.
+    inputs: arrays, one for each of `graph.inputs`, of the tensor's dtype and shape.
     Raises InputError for another count, shape or dtype.
     """
     if len(inputs) != len(graph.inputs):
         raise InputError(f"the network has {len(graph.inputs)} inputs, {len(inputs)} were given")
     values = {i: t.data for i, t in enumerate(graph.tensors) if t.data is not None}
     for border, array in zip(graph.inputs, inputs, strict=True):
-        shape = graph.tensors[border.tensor].shape
-        if array.dtype != np.int8 or array.shape != shape:
-            raise InputError(f"input {border.name}: needs int8 {shape}, got {array.dtype} {array.shape}")
+        tensor = graph.tensors[border.tensor]
+        if array.dtype != tensor.dtype or array.shape != tensor.shape:
+            wanted = f"{tensor.dtype} {tensor.shape}"
+            raise InputError(f"input {border.name}: needs {wanted}, got {array.dtype} {array.shape}")
         values[border.tensor] = array
     for op in graph.ops:
         arguments = [values[i] if i >= 0 else None for i in op.inputs]
-        if isinstance(op, (g.Conv2D, g.DepthwiseConv2D, g.FullyConnected)) and len(arguments) == 2:
+        if isinstance(op, g.Weighted) and len(arguments) == 2:
             arguments.append(None)
         values[op.outputs[0]] = OPS[type(op)](graph, op, *arguments)
     return values

@@ -27,12 +27,13 @@ class NetTensor:
     graph_tensor: int
     data: np.ndarray | None = None
     view: tuple[int, int] | None = None
+    elem_bytes: int = 1
     offset: int = 0  # in the arena; set by the planner
 
     @property
     def bytes(self) -> int:
-        """Size; elements are int8."""
-        return int(np.prod(self.shape, dtype=np.int64))
+        """Size."""
+        return int(np.prod(self.shape, dtype=np.int64)) * self.elem_bytes
 
 
 @dataclass

@@ -10,12 +10,13 @@ from host.plan import pack
 from host.plan.network import Network
 
 MAGIC = 0x4E504354
-VERSION = 1
+VERSION = 2
 HEADER = struct.Struct("<IHHIIIHHIIHHI8s2I2I")
 TENSOR = struct.Struct("<II4II")
-STEP = struct.Struct("<4H7I")
+STEP = struct.Struct("<6H7I")
 NO_TENSOR = 0xFFFF
-CONSTANT, VIEW = 1, 2
+STEP_INPUTS = 3
+CONSTANT, VIEW, WIDTH_SHIFT = 1, 2, 2
 CRC_BEGIN = 16
 
 
@@ -59,20 +60,20 @@ def serialise(net: Network) -> bytes:
 
     tensors = b""
     for tensor in net.tensors:
-        offset, flags = tensor.offset, 0
+        offset, flags = tensor.offset, (tensor.elem_bytes.bit_length() - 1) << WIDTH_SHIFT
         if tensor.data is not None:
-            offset, flags = blob.add(tensor.data.tobytes()), CONSTANT
+            offset, flags = blob.add(tensor.data.tobytes()), flags | CONSTANT
         elif tensor.view:
-            flags = VIEW | tensor.view[0] << 16
+            flags |= VIEW | tensor.view[0] << 16
         tensors += TENSOR.pack(offset, tensor.bytes, *tensor.shape, flags)
 
     steps = b""
     for step in net.steps:
         kernel = defs.kernels()[step.kernel]
         weights, channels = pack.weights(kernel, step), pack.channels(kernel, step)
-        input1 = step.inputs[1] if len(step.inputs) > 1 else NO_TENSOR
+        inputs = [*step.inputs, *[NO_TENSOR] * (STEP_INPUTS - len(step.inputs))]
         steps += STEP.pack(
-            kernel.id, step.inputs[0], input1, step.output,
+            kernel.id, *inputs, step.output, 0,
             blob.add(step.packed_params), blob.add(weights), len(weights), blob.add(channels), len(channels),
             step.scratch_offset, step.scratch_bytes,
         )  # fmt: skip

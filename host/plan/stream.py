@@ -112,7 +112,7 @@ def _spans(chain: list[Step], begin: int, end: int) -> list[tuple[int, int]] | N
 def _view(tensors: list[NetTensor], parent: int, begin: int, end: int) -> int | None:
     """The tensor that is these rows of another; the other itself if they are all of it."""
     whole = tensors[parent]
-    row_bytes = whole.shape[2] * whole.shape[3]
+    row_bytes = whole.shape[2] * whole.shape[3] * whole.elem_bytes
     if (begin, end) == (0, whole.shape[1]):
         return parent
     if begin * row_bytes % 4:

@@ -33,21 +33,21 @@ def layer(
     activation = "RELU" if relu else "NONE"
     zero = -128 if relu else int(rng.integers(-40, 40))
     tensors = [
-        nets._tensor("x", (1, h, w, c), nets._quant(1.0, int(rng.integers(-128, 128))), False),
+        nets.make_tensor("x", (1, h, w, c), nets.make_quant(1.0, int(rng.integers(-128, 128))), False),
         g.Tensor(
             "w",
             weights.shape,
             nets.INT8,
-            nets._quant(scale.astype(np.float32), 0, 3 if c > 1 else 0),
+            nets.make_quant(scale.astype(np.float32), 0, 3 if c > 1 else 0),
             weights,
             False,
         ),
-        nets._tensor("y", (1, *out, c), nets._quant(1.0, zero), False),
-        g.Tensor("b", (c,), nets.INT32, nets._quant(scale.astype(np.float32), 0), bias),
+        nets.make_tensor("y", (1, *out, c), nets.make_quant(1.0, zero), False),
+        g.Tensor("b", (c,), nets.INT32, nets.make_quant(scale.astype(np.float32), 0), bias),
     ]
     padding = g.Padding(before, after, before, after)
     op = g.DepthwiseConv2D((0, 1, 3), (2,), 0, (stride, stride), (1, 1), padding, 1, activation)
-    return nets._graph("depthwise", tensors, op), [nets.int8_data(rng, (1, h, w, c), "uniform")]
+    return nets.one_operator("depthwise", tensors, op), [nets.int8_data(rng, (1, h, w, c), "uniform")]
 
 
 @pytest.mark.parametrize("relu", [True, False], ids=["relu", "plain"])

@@ -91,7 +91,7 @@ def usable(dut) -> None:
     ("offset", "form", "value", "status", "field"),
     [
         (0, "<I", 0, "PLAN_INVALID", "magic"),
-        (4, "<H", 2, "PLAN_VERSION", "none"),
+        (4, "<H", 1, "PLAN_VERSION", "none"),
         (22, "<H", 0, "PLAN_INVALID", "step_table"),
         (24, "<I", 0xFFFFFFF0, "PLAN_INVALID", "tensor_table"),
         (36, "<I", 0xFFFFFFF0, "PLAN_INVALID", "io_table"),

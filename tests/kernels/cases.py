@@ -141,11 +141,11 @@ def _packed(case: Case, kernel: defs.KernelDef) -> bytes | None:
     return pack.weights(kernel, step) if pack.accepts(kernel, step) else None
 
 
-def tensors(case: Case) -> tuple[bytes, bytes, int]:
-    """(input 0, input 1, output bytes) of the case."""
+def tensors(case: Case) -> tuple[list[bytes], int]:
+    """The inputs and the bytes of the output of the case."""
     rng = np.random.default_rng((case.seed, 3))
-    in0, in1, out = native.tensor_elems(case.op, case.packed)
-    return int8_data(rng, in0, case.kind), int8_data(rng, in1, case.kind), out
+    inputs, out = native.tensor_bytes(case.op, case.packed)
+    return [int8_data(rng, size, case.kind) for size in inputs], out
 
 
 def _weights_zero(tokens: tuple[str, ...]) -> st.SearchStrategy[int]:

@@ -3,9 +3,9 @@
  *
  * Requests on standard input, answers on standard output, all words uint32 in the machine's order:
  *   CHECK  op, params_bytes, params
- *          -> valid, field; if valid: in0, in1, out elements, count, count * (kernel id, supports, scratch,
- * weights, channels), the last three 0 if it does not support them RUN    kernel id, place (enum place),
- * bytes of params, in0, in1, weights, channels, out; those six
+ *          -> valid, field; if valid: bytes of in0, in1, in2 and out, count, count * (kernel id, supports,
+ *          scratch, weights, channels), the last three 0 if it does not support them
+ *   RUN    kernel id, place (enum place), bytes of params, in0, in1, in2, weights, channels, out; those seven
  *          -> whether the blobs are valid; if so: the output
  * It ends with its input. A sanitizer's finding ends it with a report on standard error.
  */
@@ -16,6 +16,7 @@
 #include "../../firmware/kernels/kernel.h"
 
 enum { CHECK = 1, RUN = 2 };
+enum buffer { PARAMS, IN0, IN1, IN2, WEIGHTS, CHANNELS, OUT, BUFFERS };
 
 /* Where the output lies. BEHIND_INPUT0: it begins gap_bytes() before input 0, as AHEAD permits. */
 enum place { PLACE_INPUT0 = 0, PLACE_INPUT1 = 1, PLACE_OWN = 2, PLACE_BEHIND_INPUT0 = 3 };
@@ -48,11 +49,10 @@ static void check(void) {
     write_word(valid);
     write_word(field);
     if (valid) {
-        uint32_t in0, in1, out, count = 0;
-        op_tensor_elems(op, params, &in0, &in1, &out);
-        write_word(in0);
-        write_word(in1);
-        write_word(out);
+        const struct op_bytes bytes = op_tensor_bytes(op, params);
+        uint32_t count = 0;
+        for (uint32_t i = 0; i < OP_INPUTS; i++) write_word(bytes.in[i]);
+        write_word(bytes.out);
         for (uint32_t i = 0; i < kernel_count; i++) count += kernel_table[i].op == op;
         write_word(count);
         for (uint32_t i = 0; i < kernel_count; i++) {
@@ -72,40 +72,41 @@ static void check(void) {
 static void run(void) {
     const struct kernel *kernel = kernel_find(read_word());
     const uint32_t place = read_word();
-    uint32_t bytes[6];
-    void *buffers[6];
-    for (int i = 0; i < 6; i++) bytes[i] = read_word();
-    for (int i = 0; i < 6; i++) buffers[i] = read_buffer(bytes[i]);
-    const bool valid = kernel_data_valid(kernel, buffers[0], buffers[3], buffers[4]);
+    uint32_t bytes[BUFFERS];
+    void *buffers[BUFFERS];
+    for (int i = 0; i < BUFFERS; i++) bytes[i] = read_word();
+    for (int i = 0; i < BUFFERS; i++) buffers[i] = read_buffer(bytes[i]);
+    const bool valid = kernel_data_valid(kernel, buffers[0], buffers[WEIGHTS], buffers[CHANNELS]);
     write_word(valid);
     if (valid) {
         const uint32_t scratch_bytes = kernel->scratch_bytes(buffers[0]);
         void *scratch = malloc(scratch_bytes);
         memset(scratch, 0xa5, scratch_bytes);
-        int8_t *out = place == PLACE_OWN ? buffers[5] : buffers[1 + place % 2];
+        int8_t *out = place == PLACE_OWN ? buffers[OUT] : buffers[place == PLACE_INPUT1 ? IN1 : IN0];
         if (place == PLACE_BEHIND_INPUT0) {
             const uint32_t gap = (kernel->gap_bytes(buffers[0]) + 3) / 4 * 4;
-            const uint32_t needed = gap + bytes[1] > bytes[5] ? gap + bytes[1] : bytes[5];
+            const uint32_t needed = gap + bytes[IN0] > bytes[OUT] ? gap + bytes[IN0] : bytes[OUT];
             out = malloc(needed);
-            memcpy(out + gap, buffers[1], bytes[1]);
-            free(buffers[1]);
-            buffers[1] = out + gap;
+            memcpy(out + gap, buffers[IN0], bytes[IN0]);
+            free(buffers[IN0]);
+            buffers[IN0] = out + gap;
         }
         const struct kernel_args args = {
-            .in0 = buffers[1],
-            .in1 = bytes[2] ? buffers[2] : NULL,
+            .in0 = buffers[IN0],
+            .in1 = bytes[IN1] ? buffers[IN1] : NULL,
+            .in2 = bytes[IN2] ? buffers[IN2] : NULL,
             .out = out,
             .params = buffers[0],
-            .weights = buffers[3],
-            .channels = buffers[4],
+            .weights = buffers[WEIGHTS],
+            .channels = buffers[CHANNELS],
             .scratch = scratch,
         };
         kernel->run(&args);
-        fwrite(out, 1, bytes[5], stdout);
+        fwrite(out, 1, bytes[OUT], stdout);
         free(scratch);
-        if (place == PLACE_BEHIND_INPUT0) buffers[1] = out;
+        if (place == PLACE_BEHIND_INPUT0) buffers[IN0] = out;
     }
-    for (int i = 0; i < 6; i++) free(buffers[i]);
+    for (int i = 0; i < BUFFERS; i++) free(buffers[i]);
 }
 
 int main(void) {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,8 +33,7 @@ class Checked:
     """Answer to CHECK. `field` names the bad one; the rest is for valid parameters only."""
 
     field: str | None
-    in0: int = 0
-    in1: int = 0
+    inputs: tuple[int, ...] = ()
     out: int = 0
     kernels: dict[str, Fit] | None = None
 
@@ -87,28 +87,28 @@ class Runner:
         valid, field = self._words(2)
         if not valid:
             return Checked(definition.fields[field])
-        in0, in1, out, count = self._words(4)
+        in0, in1, in2, out, count = self._words(5)
         names = {k.id: k.name for k in defs.kernels().values()}
         fits = {}
         for _ in range(count):
             code, supports, *sizes = self._words(5)
             fits[names[code]] = Fit(bool(supports), *sizes)
-        return Checked(None, in0, in1, out, fits)
+        return Checked(None, tuple(n for n in (in0, in1, in2) if n), out, fits)
 
     def run(
         self,
         kernel: str,
         params: bytes,
-        in0: bytes,
-        in1: bytes,
+        inputs: Sequence[bytes],
         weights: bytes,
         channels: bytes,
         before: bytes,
         place: int = OWN,
     ) -> np.ndarray | None:
         """The output, int8; None if the blobs are refused. `before` is the output's former content."""
-        buffers = (params, in0, in1, weights, channels, before)
-        head = struct.pack("=9I", _RUN, defs.kernels()[kernel].id, place, *map(len, buffers))
+        missing = [b""] * (len(native.INPUTS) - len(inputs))
+        buffers = (params, *inputs, *missing, weights, channels, before)
+        head = struct.pack("=10I", _RUN, defs.kernels()[kernel].id, place, *map(len, buffers))
         self._send(head + b"".join(buffers))
         if not self._words(1)[0]:
             return None

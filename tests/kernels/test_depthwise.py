@@ -55,11 +55,11 @@ def check(step: Step, data: np.ndarray | None = None, *, packs: bool = True) -> 
     """Every kernel of planes that supports the shape equals the twin, apart and in place. Returns how many did."""
     params = step.packed_params
     assert native.params_valid("depthwise", params) is None
-    size, _, out = native.tensor_elems("depthwise", params)
+    (size,), out = native.tensor_bytes("depthwise", params)
     if data is None:
         data = np.random.default_rng(size).integers(-128, 128, size).astype(np.int8)
     twin = defs.kernels()[TWIN]
-    expected = native.run(TWIN, params, data, None, pack.weights(twin, step), pack.channels(twin, step), out)
+    expected = native.run(TWIN, params, [data], pack.weights(twin, step), pack.channels(twin, step), out)
     for kernel in kernels_for(step):
         accepted = pack.accepts(kernel, step)
         if kernel.weights != "PLANES_REGISTERS":  # that one has the LINEAR form only
@@ -68,10 +68,10 @@ def check(step: Step, data: np.ndarray | None = None, *, packs: bool = True) -> 
             continue
         blobs = pack.weights(kernel, step), pack.channels(kernel, step)
         assert native.data_valid(kernel.name, params, *blobs)
-        got = native.run(kernel.name, params, data, None, *blobs, out)
+        got = native.run(kernel.name, params, [data], *blobs, out)
         expect_same(got, expected, f"{kernel.name} {step.params}")
         if kernel.overlap == "EXACT" and size == out:
-            got = native.run(kernel.name, params, data, None, *blobs, out, in_place=0)
+            got = native.run(kernel.name, params, [data], *blobs, out, in_place=0)
             expect_same(got, expected, f"{kernel.name} in place {step.params}")
     return len(kernels_for(step))
 
@@ -227,8 +227,8 @@ def test_any_bytes_run_clean(sanitized) -> None:
         step = make_step(9, 7, 6, (size, size), stride, (1, 1, 1, 1), RELU)
         name = f"depthwise_s8_hwc_planes_{kernel}"
         params = step.packed_params
-        count, _, out = native.tensor_elems("depthwise", params)
+        (count,), out = native.tensor_bytes("depthwise", params)
         for form, fill in itertools.product((0, 1, 2), (0x00, 0x7F, 0x80, 0xFF)):
             blob = bytes([form, 0, 0, 0]) + bytes([fill]) * (native.weights_bytes(name, params) - 4)
-            got = sanitized.run(name, params, bytes([fill]) * count, b"", blob, b"", bytes(out))
+            got = sanitized.run(name, params, [bytes([fill]) * count], blob, b"", bytes(out))
             assert (got is not None) == (form < 2)

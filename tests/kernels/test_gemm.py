@@ -69,16 +69,14 @@ def check(step: Step, data: np.ndarray, names: list[str], sanitized=None) -> lis
     size = p["out_h"] * p["out_w"] * p["out_c"]
     ref = defs.kernels()["conv2d_s8_hwc_ref"]
     blobs = pack.weights(ref, step), pack.channels(ref, step)
-    expected = native.run(ref.name, step.packed_params, data, None, *blobs, size)
+    expected = native.run(ref.name, step.packed_params, [data], *blobs, size)
     used = candidates(step, names)
     for name in used:
         blob = pack.weights(defs.kernels()[name], step)
         assert len(blob) == native.weights_bytes(name, step.packed_params)
-        expect_same(
-            native.run(name, step.packed_params, data, None, blob, b"", size), expected, f"{name} {p}"
-        )
+        expect_same(native.run(name, step.packed_params, [data], blob, b"", size), expected, f"{name} {p}")
         for place in (runner.OWN, runner.BEHIND_INPUT0) if sanitized else ():
-            got = sanitized.run(name, step.packed_params, data.tobytes(), b"", blob, b"", bytes(size), place)
+            got = sanitized.run(name, step.packed_params, [data.tobytes()], blob, b"", bytes(size), place)
             expect_same(got, expected, f"sanitized {name} at place {place} {p}")
     return used
 
@@ -265,7 +263,7 @@ def test_indirect_any_record_is_safe(power, sanitized):
     blob[:72].view("<i4").reshape(3, 6)[:, [3, 5]] = power
     data = bytes(21 * 8)
     got = sanitized.run(
-        INDIRECT[0], step.packed_params, data, b"", blob.tobytes(), b"", bytes(21 * 5), runner.OWN
+        INDIRECT[0], step.packed_params, [data], blob.tobytes(), b"", bytes(21 * 5), runner.OWN
     )
     assert got is not None
 
@@ -318,7 +316,7 @@ def test_any_record_is_safe(power, sanitized):
         blob = rng.integers(0, 256, native.weights_bytes(name, step.packed_params), np.uint8)
         blob[:72].view("<i4").reshape(3, 6)[:, [3, 5]] = power
         assert (
-            sanitized.run(name, step.packed_params, bytes(21 * 20), b"", blob.tobytes(), b"", bytes(21 * 5))
+            sanitized.run(name, step.packed_params, [bytes(21 * 20)], blob.tobytes(), b"", bytes(21 * 5))
             is not None
         )
 

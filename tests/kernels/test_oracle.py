@@ -25,8 +25,7 @@ def run_step(net: Network, step: Step, kernel: str, values: dict[int, np.ndarray
     return native.run(
         kernel,
         step.packed_params,
-        inputs[0],
-        inputs[1] if len(inputs) > 1 else None,
+        inputs,
         pack.weights(definition, step),
         pack.channels(definition, step),
         net.tensors[step.output].bytes,

@@ -31,17 +31,17 @@ def admit(case: Case, sanitized) -> None:
     if case.op in ("conv2d", "fully_connected"):
         window *= p["in_c"]
     window *= p.get("reduce", 1)
-    if (checked.out + checked.in0) * window > MOST_WORK:
+    if (checked.out + sum(checked.inputs)) * window > MOST_WORK:
         return
     rng = np.random.default_rng(case.seed)
     for kernel in (k for k in defs.kernels().values() if k.op == case.op):
         fit = checked.kernels[kernel.name]
-        sizes = (checked.in0, checked.in1, checked.out, fit.scratch, fit.weights, fit.channels)
+        sizes = (*checked.inputs, checked.out, fit.scratch, fit.weights, fit.channels)
         if not fit.supports or sum(sizes) > MOST_BYTES:
             continue
         weights, channels = blobs(case, kernel, hostile=True)
-        in0, in1 = (int8_data(rng, n, case.kind) for n in (checked.in0, checked.in1))
-        out = sanitized.run(kernel.name, case.packed, in0, in1, weights, channels, bytes(checked.out))
+        inputs = [int8_data(rng, n, case.kind) for n in checked.inputs]
+        out = sanitized.run(kernel.name, case.packed, inputs, weights, channels, bytes(checked.out))
         assert out is not None
 
 
@@ -69,11 +69,9 @@ def test_valid_parameters_with_fields_changed(op: str, sanitized) -> None:
     check()
 
 
-@pytest.mark.parametrize("op", [-1, 0, 14, 255, 2**31 - 1])
+@pytest.mark.parametrize("op", [-1, 0, 200, 255, 2**31 - 1])
 def test_unknown_operator(op: int) -> None:
-    lib = native.library()
-    assert lib.op_params_bytes(op) == 0
-    assert lib.op_inputs(op) == 0
+    assert native.library().op_params_bytes(op) == 0
 
 
 def test_records_out_of_range_are_refused(sanitized) -> None:
@@ -83,7 +81,7 @@ def test_records_out_of_range_are_refused(sanitized) -> None:
 
     def accepted(bias: int, multiplier: int, shift: int) -> bool:
         record = np.array([bias, multiplier, shift], "<i4").tobytes()
-        return sanitized.run("conv2d_s8_hwc_ref", params, b"\1", b"", b"\1", record, b"\0") is not None
+        return sanitized.run("conv2d_s8_hwc_ref", params, [b"\1"], b"\1", record, b"\0") is not None
 
     assert accepted(-(2**31), 2**31 - 1, -31) and accepted(2**31 - 1, 0, 30)
     assert not accepted(0, -1, 0)
@@ -98,7 +96,7 @@ def test_resize_indices_out_of_the_image_are_refused(sanitized) -> None:
     def accepted(row: int, column: int) -> bool:
         table = np.array([row, column], "<u2").tobytes()
         kernel = "resize_nearest_s8_hwc_ref"
-        return sanitized.run(kernel, params, bytes(6), b"", table, b"", b"\0") is not None
+        return sanitized.run(kernel, params, [bytes(6)], table, b"", b"\0") is not None
 
     assert accepted(1, 2)
     assert not accepted(2, 0)
@@ -110,9 +108,7 @@ def test_softmax_table_without_one_is_refused(sanitized) -> None:
     table = np.zeros(256, "<i4")
 
     def accepted() -> bool:
-        return (
-            sanitized.run("softmax_s8_flat_ref", params, b"\1", b"", table.tobytes(), b"", b"\0") is not None
-        )
+        return sanitized.run("softmax_s8_flat_ref", params, [b"\1"], table.tobytes(), b"", b"\0") is not None
 
     assert not accepted()
     table[0] = 2**31 - 1

@@ -25,6 +25,6 @@ def test_windows_of_about_255_pixels_and_more(h, w, value, sanitized):
         if value is not None:
             data[:] = value
         size = (w - kernel_w + 1) * in_c
-        expected = native.run(REF, params, data, None, b"", b"", size)
-        got = sanitized.run(LANES, params, data.tobytes(), b"", b"", b"", bytes(size))
+        expected = native.run(REF, params, [data], b"", b"", size)
+        got = sanitized.run(LANES, params, [data.tobytes()], b"", b"", bytes(size))
         expect_same(got, expected, f"{h}x{w} of {in_c}")

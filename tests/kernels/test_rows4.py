@@ -57,12 +57,12 @@ def check(step: Step, data: np.ndarray, sanitized) -> None:
     ref = defs.kernels()["fully_connected_s8_flat_ref"]
     size = step.params["rows"] * step.params["out_c"]
     blobs = pack.weights(ref, step), pack.channels(ref, step)
-    expected = native.run(ref.name, step.packed_params, data, None, *blobs, size)
+    expected = native.run(ref.name, step.packed_params, [data], *blobs, size)
     blob = pack.weights(defs.kernels()[ROWS4], step)
     assert len(blob) == native.weights_bytes(ROWS4, step.packed_params)
-    got = native.run(ROWS4, step.packed_params, data, None, blob, b"", size)
+    got = native.run(ROWS4, step.packed_params, [data], blob, b"", size)
     expect_same(got, expected, f"{step.params}")
-    got = sanitized.run(ROWS4, step.packed_params, data.tobytes(), b"", blob, b"", bytes(size))
+    got = sanitized.run(ROWS4, step.packed_params, [data.tobytes()], blob, b"", bytes(size))
     expect_same(got, expected, f"sanitized {step.params}")
 
 

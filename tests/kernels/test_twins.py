@@ -32,20 +32,20 @@ def expect_same(got: np.ndarray, expected: np.ndarray, what: str) -> None:
 
 def expected_output(case: Case, kernel: defs.KernelDef, before: bytes) -> np.ndarray:
     """The twin's output, from the unsanitized library."""
-    in0, in1, out = tensors(case)
+    inputs, out = tensors(case)
     weights, channels = blobs(case, kernel)
-    return native.run(kernel.name, case.packed, in0, in1 or None, weights, channels, out, before=before)
+    return native.run(kernel.name, case.packed, inputs, weights, channels, out, before=before)
 
 
 def places(kernel: defs.KernelDef, case: Case, overlapping: bool) -> list[int]:
     """Where the kernel's overlap rule lets its output lie, besides apart from everything."""
-    in0, in1, out = native.tensor_elems(case.op, case.packed)
+    inputs, out = native.tensor_bytes(case.op, case.packed)
     if not overlapping:
         return []
     if kernel.overlap == "AHEAD":
         return [runner.BEHIND_INPUT0]
-    same = kernel.overlap == "EXACT" and in0 == out
-    return [runner.INPUT0, runner.INPUT1][: 1 + bool(in1)] if same else []
+    same = kernel.overlap == "EXACT" and inputs[0] == out
+    return [runner.INPUT0, runner.INPUT1][: len(inputs)] if same else []
 
 
 @pytest.mark.parametrize("kernel", KERNELS, ids=lambda k: k.name)
@@ -61,21 +61,19 @@ def test_equals_its_twin(kernel: defs.KernelDef, sanitized) -> None:
         assume(fit.supports)
         assert fit.scratch == native.scratch_bytes(kernel.name, case.packed)
 
-        in0, in1, out = tensors(case)
+        inputs, out = tensors(case)
         before = bytes(i % 251 for i in range(out))
         weights, channels = blobs(case, kernel)
         assume(weights is not None)
         assert (len(weights), len(channels)) == (fit.weights, fit.channels)
         expected = expected_output(case, twin_of(kernel), before)
-        got = sanitized.run(kernel.name, case.packed, in0, in1, weights, channels, before)
+        got = sanitized.run(kernel.name, case.packed, inputs, weights, channels, before)
         assert got is not None, f"{case}: blobs refused"
         expect_same(got, expected, f"{kernel.name} {case}")
-        unsanitized = native.run(
-            kernel.name, case.packed, in0, in1 or None, weights, channels, out, before=before
-        )
+        unsanitized = native.run(kernel.name, case.packed, inputs, weights, channels, out, before=before)
         expect_same(unsanitized, expected, f"unsanitized {kernel.name} {case}")
         for place in places(kernel, case, overlapping):
-            got = sanitized.run(kernel.name, case.packed, in0, in1, weights, channels, before, place)
+            got = sanitized.run(kernel.name, case.packed, inputs, weights, channels, before, place)
             expect_same(got, expected, f"{kernel.name} at place {place} {case}")
 
     check()

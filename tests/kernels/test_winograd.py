@@ -58,7 +58,7 @@ def outputs(step: Step, kernel: str, data: np.ndarray, blob: bytes | None = None
     channels = step.channels.astype("<i4").tobytes()
     weights = blob or pack.weights(defs.kernels()[kernel], step)
     size = p["out_h"] * p["out_w"] * p["out_c"]
-    return native.run(kernel, step.packed_params, data, None, weights, channels, size)
+    return native.run(kernel, step.packed_params, [data], weights, channels, size)
 
 
 def check(step: Step, data: np.ndarray, sanitized=None) -> None:
@@ -74,7 +74,7 @@ def check(step: Step, data: np.ndarray, sanitized=None) -> None:
         expect_same(outputs(step, kernel, data), expected, f"{kernel} {p}")
         if sanitized:
             got = sanitized.run(
-                kernel, step.packed_params, data.tobytes(), b"", pack.weights(definition, step),
+                kernel, step.packed_params, [data.tobytes()], pack.weights(definition, step),
                 step.channels.astype("<i4").tobytes(), bytes(len(expected)),
             )  # fmt: skip
             expect_same(got, expected, f"sanitized {kernel} {p}")

@@ -155,18 +155,19 @@ def test_a_bad_header_is_refused_by_name(name, form, value, status, field):
 
 
 def step_field(step: int, index: int) -> int:
-    """Offset of a u32 (index from 0) after the four u16 of a step."""
+    """Offset of a u32 (index from 0) after the six u16 of a step."""
     header = HEADER.unpack_from(compile_graph(conv_chain()).plan)
-    return header[9] + STEP.size * step + 8 + 4 * index
+    return header[9] + STEP.size * step + 12 + 4 * index
 
 
 @pytest.mark.parametrize(
     ("offset", "form", "value", "field"),
     [
-        (lambda: step_field(0, 0) - 8, "<H", 9999, "step_kernel"),
-        (lambda: step_field(0, 0) - 6, "<H", 999, "step_tensor"),
+        (lambda: step_field(0, 0) - 12, "<H", 9999, "step_kernel"),
+        (lambda: step_field(0, 0) - 10, "<H", 999, "step_tensor"),
+        (lambda: step_field(0, 0) - 8, "<H", 0, "step_tensor"),
+        (lambda: step_field(0, 0) - 6, "<H", 0, "step_tensor"),
         (lambda: step_field(0, 0) - 4, "<H", 0, "step_tensor"),
-        (lambda: step_field(0, 0) - 2, "<H", 0, "step_tensor"),
         (lambda: step_field(0, 0), "<I", 0xFFFFFFF0, "step_params"),
         (lambda: step_field(0, 1), "<I", 0xFFFFFFF0, "step_weights"),
         (lambda: step_field(0, 2), "<I", 3, "step_weights"),

@@ -10,9 +10,9 @@
 Every remaining channel keeps its value, so one interval analysis serves: it would find the same again. Tensor
 indices stay; changed weights and biases become new tensors at the end of the list.
 
-Limits: a tensor loses channels along one axis only; an operator that works channel by channel computes all
-channels of its operand, if any, though nothing may read some of them; a constant that padding makes different
-at the border stays.
+Limits: operators that it does not know (grouped, transposed, deformable, binary) lose nothing; a tensor loses
+channels along one axis only; an operator that works channel by channel computes all channels of its operand, if
+any, though nothing may read some of them; a constant that padding makes different at the border stays.
 
 Source: own work.
 """

@@ -14,7 +14,9 @@ import numpy as np
 
 from host.model import graph as g
 
-READERS = (g.Conv2D, g.FullyConnected)
+# What slimming understands; all other operators, and those on wider tensors, keep all their channels or vanish whole.
+_KNOWN = (g.Conv2D, g.DepthwiseConv2D, g.FullyConnected, g.Add, g.Pool2D, g.Mean, g.Pad, g.Reshape)
+_KNOWN += (g.Softmax, g.Transpose, g.Quantize, g.Concatenation, g.ResizeNearest)
 _LAST_AXIS = (g.Conv2D, g.DepthwiseConv2D, g.FullyConnected, g.Pool2D, g.ResizeNearest, g.Softmax)
 _IMAGE_WISE = (g.DepthwiseConv2D, g.Pool2D, g.ResizeNearest)
 
@@ -28,9 +30,21 @@ class Link:
     target: np.ndarray
 
 
-def operands(op: g.Op) -> tuple[int, ...]:
-    """The tensors whose values flow through the operator: not weights and biases."""
-    return op.inputs[:1] if isinstance(op, (g.Conv2D, g.DepthwiseConv2D, g.FullyConnected)) else op.inputs
+def is_opaque(graph: g.Graph, op: g.Op) -> bool:
+    """Whether nothing is known of the operator's channels."""
+    grouped = isinstance(op, g.Conv2D) and op.groups > 1
+    tensors = (graph.tensors[i] for i in (*op.operands, *op.outputs))
+    return grouped or not isinstance(op, _KNOWN) or any(t.dtype != np.int8 for t in tensors)
+
+
+def is_filter(graph: g.Graph, op: g.Op) -> bool:
+    """Whether it is a sum of products that slimming looks into: see host.model.slim.filters."""
+    return isinstance(op, (g.Conv2D, g.DepthwiseConv2D, g.FullyConnected)) and not is_opaque(graph, op)
+
+
+def is_reader(graph: g.Graph, op: g.Op) -> bool:
+    """Whether it reads all channels of its input for each of its output: no links."""
+    return is_filter(graph, op) and not isinstance(op, g.DepthwiseConv2D)
 
 
 def dims(tensor: g.Tensor) -> tuple[int, ...]:
@@ -49,9 +63,9 @@ def channel_axes(graph: g.Graph) -> dict[int, int]:
     """The channels' axis of every tensor that is an input, an operand or an output of an operator."""
     axes = {b.tensor: len(dims(graph.tensors[b.tensor])) - 1 for b in (*graph.inputs, *graph.outputs)}
     for op in graph.ops:
-        for index in operands(op):
+        for index in op.operands:
             if index not in axes:  # a constant: as its companion
-                shapes = {graph.tensors[i].shape: axes[i] for i in operands(op) if i in axes}
+                shapes = {graph.tensors[i].shape: axes[i] for i in op.operands if i in axes}
                 tensor = graph.tensors[index]
                 axes[index] = shapes.get(tensor.shape, len(dims(tensor)) - 1)
         axes[op.outputs[0]] = _output_axis(graph, op, axes)
@@ -61,11 +75,11 @@ def channel_axes(graph: g.Graph) -> dict[int, int]:
 def _output_axis(graph: g.Graph, op: g.Op, axes: dict[int, int]) -> int:
     x, y = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
     axis, last = axes[op.inputs[0]], len(dims(y)) - 1
-    if isinstance(op, _LAST_AXIS) or (isinstance(op, g.Mean) and axis in op.axes):
+    if is_opaque(graph, op) or isinstance(op, _LAST_AXIS) or (isinstance(op, g.Mean) and axis in op.axes):
         return last
     if isinstance(op, g.Mean):
         return axis if len(y.shape) == len(x.shape) else axis - sum(a < axis for a in op.axes)
-    if isinstance(op, g.Concatenation):
+    if isinstance(op, g.Concatenation) and not is_opaque(graph, op):
         return op.axis if any(axes[i] == op.axis for i in op.inputs) else axis
     if isinstance(op, g.Pad) or (x.shape == y.shape and not isinstance(op, g.Transpose)):
         return axis
@@ -102,12 +116,12 @@ def _moved(op: g.Op, ids: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def links(graph: g.Graph, op: g.Op, axes: dict[int, int]) -> list[Link]:
-    """What ties the operator's output to its operands; nothing for READERS."""
-    if isinstance(op, READERS):
+    """What ties the operator's output to its operands; nothing for readers."""
+    if is_reader(graph, op):
         return []
-    if isinstance(op, g.Concatenation):
+    if isinstance(op, g.Concatenation) and not is_opaque(graph, op):
         return _concatenation_links(graph, op, axes)
-    return [_link(graph, op, index, axes) for index in operands(op)]
+    return [_link(graph, op, index, axes) for index in op.operands]
 
 
 def _link(graph: g.Graph, op: g.Op, index: int, axes: dict[int, int]) -> Link:
@@ -117,7 +131,8 @@ def _link(graph: g.Graph, op: g.Op, index: int, axes: dict[int, int]) -> Link:
     same = np.arange(count)
     image_wise = isinstance(op, _IMAGE_WISE)
     if (
-        isinstance(op, g.Softmax)
+        is_opaque(graph, op)
+        or isinstance(op, g.Softmax)
         or (isinstance(op, g.Mean) and axis_x in op.axes)
         or (image_wise and axis_x != axis_y)
     ):

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from host.model import graph as g
-from host.model.slim.channels import channel_ids, dims, operands
+from host.model.slim.channels import channel_ids, dims, is_filter, is_opaque
 from host.model.slim.filters import Filter, make_filter
 from host.oracle import params
-from host.oracle.ops import OPS, convolution_output, fully_connected_output
+from host.oracle.convolution import convolution_output
+from host.oracle.ops import OPS, fully_connected_output
 
 INT8_MIN, INT8_MAX = -128, 127
 
@@ -54,11 +55,11 @@ def analyse(graph: g.Graph, axes: dict[int, int]) -> Intervals:
         result.bounds[border.tensor] = _everything(dims(graph.tensors[border.tensor])[axes[border.tensor]])
     for op in graph.ops:
         y = op.outputs[0]
-        if isinstance(op, (g.Conv2D, g.DepthwiseConv2D, g.FullyConnected)):
+        if is_filter(graph, op):
             result.filters[y] = make_filter(graph, op, axes)
             result.sums[y] = _sums(graph, op, result.filters[y], result.bounds[op.inputs[0]])
             result.bounds[y] = _rescaled(graph, op, result.sums[y])
-        elif isinstance(op, g.Softmax):
+        elif is_opaque(graph, op) or isinstance(op, g.Softmax):
             result.bounds[y] = _everything(dims(graph.tensors[y])[axes[y]])
         else:
             result.bounds[y] = _through_oracle(graph, op, axes, result.bounds)
@@ -82,8 +83,8 @@ def _through_oracle(graph: g.Graph, op: g.Op, axes: dict[int, int], bounds: dict
         tensor = graph.tensors[index]
         return values.astype(np.int8)[channel_ids(tensor, axes[index])].reshape(tensor.shape)
 
-    low = OPS[type(op)](graph, op, *(spread(i, bounds[i].low) for i in operands(op)))
-    high = OPS[type(op)](graph, op, *(spread(i, bounds[i].high) for i in operands(op)))
+    low = OPS[type(op)](graph, op, *(spread(i, bounds[i].low) for i in op.operands))
+    high = OPS[type(op)](graph, op, *(spread(i, bounds[i].high) for i in op.operands))
     return _hull(low, high, axes[op.outputs[0]])
 
 

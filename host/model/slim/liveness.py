@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from host.model import graph as g
-from host.model.slim.channels import READERS, Link, dims, links, operands
+from host.model.slim.channels import Link, dims, is_reader, links
 from host.model.slim.filters import Filter
 from host.model.slim.intervals import Intervals
 
@@ -48,7 +48,7 @@ def _rule(
 ) -> Callable[[dict[int, np.ndarray]], None]:
     """A function that marks in `live` what the operator needs."""
     y = op.outputs[0]
-    if isinstance(op, READERS):
+    if is_reader(graph, op):
         return _Reads(op.inputs[0], y, intervals.filters[y].sources, _reads(graph, op, intervals))
     return _Ties(y, links(graph, op, axes))
 
@@ -110,7 +110,7 @@ def _keep_one(op: g.Op, live: dict[int, np.ndarray], intervals: Intervals) -> bo
     """Keep a channel of each operand that would be empty; whether there was one. A constant one costs least."""
     if isinstance(op, g.Concatenation) or not live[op.outputs[0]].any():
         return False  # a concatenation does without the operand
-    empty = [i for i in operands(op) if not live[i].any()]
+    empty = [i for i in op.operands if not live[i].any()]
     for index in empty:
         live[index][np.argmax(intervals.bounds[index].constant)] = True
     return bool(empty)

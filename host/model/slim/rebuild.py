@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from host.model import graph as g
-from host.model.slim.channels import channel_axes, operands
+from host.model.slim.channels import channel_axes, is_filter, is_opaque
 from host.model.slim.intervals import Intervals, analyse
 from host.model.slim.liveness import live_channels
 from host.model.slim.report import Kept, Slimming, explain
@@ -58,11 +58,13 @@ class _Rebuild:
         return len(self.new.tensors) - 1
 
     def _operator(self, op: g.Op) -> g.Op:
-        flow = operands(op)
+        flow = op.operands
+        if is_opaque(self.old, op):
+            return replace(op)
         if isinstance(op, g.Concatenation):
             flow = tuple(i for i in flow if self.live[i].any())
         inputs = tuple(self.constants.get(i, i) for i in flow)
-        if isinstance(op, (g.Conv2D, g.DepthwiseConv2D, g.FullyConnected)):
+        if is_filter(self.old, op):
             return replace(op, inputs=(*inputs, *self._parameters(op)))
         if isinstance(op, g.Pad):
             return replace(op, inputs=inputs, pads=self._pads(op))

@@ -1,0 +1,65 @@
+"""CONV_2D and DEPTHWISE_CONV_2D on int8 arrays, and what other windows share with them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from host.model import graph as g
+from host.oracle import fixedpoint as fx
+from host.oracle import params as p
+
+
+def convolution_output(sums: np.ndarray, r: p.ConvRequant) -> np.ndarray:
+    """int8 of sums with bias [..., oc], int64, by double rounding; the sum wraps like an int32.
+
+    Never decreases in a sum that stays within int32.
+    """
+    multiplier, shift = r.multiplier.astype(np.int64), r.shift.astype(np.int64)
+    rescaled = fx.multiply_double(fx.wrap_int32(sums), multiplier, shift)
+    return np.clip(rescaled + r.output_zero, r.clamp_min, r.clamp_max).astype(np.int8)
+
+
+def padded_input(x: np.ndarray, zero: int, padding: g.Padding, dtype: type) -> np.ndarray:
+    """x - zero with zeros around it, [n,h,w,c]."""
+    pads = ((0, 0), (padding.top, padding.bottom), (padding.left, padding.right), (0, 0))
+    return np.pad(x.astype(dtype) - dtype(zero), pads)
+
+
+def taps_of(
+    kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int], out: tuple[int, int]
+):
+    """(ky, kx, row slice, column slice) of a padded input, one for each kernel position."""
+    for ky in range(kernel[0]):
+        for kx in range(kernel[1]):
+            y, x = ky * dilation[0], kx * dilation[1]
+            rows = slice(y, y + (out[0] - 1) * stride[0] + 1, stride[0])
+            columns = slice(x, x + (out[1] - 1) * stride[1] + 1, stride[1])
+            yield ky, kx, rows, columns
+
+
+def conv2d(
+    graph: g.Graph, op: g.Conv2D, x: np.ndarray, w: np.ndarray, _bias: np.ndarray | None
+) -> np.ndarray:
+    """CONV_2D: out[y,x,oc] = requant(sum over ky,kx,ic of (x - xz) * (w[oc,ky,kx,ic] - wz))."""
+    r = p.conv_requant(graph, op)
+    n, oh, ow, oc = graph.tensors[op.outputs[0]].shape
+    padded = padded_input(x, r.input_zero, op.padding, np.float64)
+    weights = w.astype(np.float64) - r.weights_zero
+    sums = np.zeros((n * oh * ow, oc))
+    for ky, kx, rows, columns in taps_of(w.shape[1:3], op.stride, op.dilation, (oh, ow)):
+        sums += padded[:, rows, columns].reshape(-1, x.shape[3]) @ weights[:, ky, kx].T
+    return convolution_output(sums.astype(np.int64) + r.bias, r).reshape(n, oh, ow, oc)
+
+
+def depthwise_conv2d(
+    graph: g.Graph, op: g.DepthwiseConv2D, x: np.ndarray, w: np.ndarray, _bias: np.ndarray | None
+) -> np.ndarray:
+    """DEPTHWISE_CONV_2D: as CONV_2D with one input channel, c // multiplier, for output channel c."""
+    r = p.conv_requant(graph, op)
+    n, oh, ow, oc = graph.tensors[op.outputs[0]].shape
+    padded = np.repeat(padded_input(x, r.input_zero, op.padding, np.int64), op.multiplier, axis=3)
+    weights = w.astype(np.int64) - r.weights_zero
+    sums = np.zeros((n, oh, ow, oc), np.int64)
+    for ky, kx, rows, columns in taps_of(w.shape[1:3], op.stride, op.dilation, (oh, ow)):
+        sums += padded[:, rows, columns] * weights[0, ky, kx]
+    return convolution_output(sums + r.bias, r)
