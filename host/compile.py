@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from host.errors import ModelError, TruncatedModelError
+from host.errors import ModelError
 from host.model.graph import Graph
+from host.model.load import load_graph
 from host.model.rewrites import rewrite
 from host.model.slim import Slimming
-from host.model.tflite_import import import_tflite
 from host.plan import choose, lower, serialise
 from host.plan.costs import Costs
 from host.plan.network import Network
@@ -39,12 +39,12 @@ def compile_file(
     costs: Costs | None = None,
     limits: choose.Limits = choose.NO_LIMITS,
 ) -> Compiled:
-    """Compiles a .tflite file; see compile_graph. Its errors begin with the file's name."""
+    """Compiles a network's file; see compile_graph. Its errors begin with the file's name."""
+    original = load_graph(path)
     try:
-        return compile_graph(import_tflite(path), admits, slimmed=slimmed, costs=costs, limits=limits)
+        return compile_graph(original, admits, slimmed=slimmed, costs=costs, limits=limits)
     except ModelError as error:
-        what = "truncated or damaged: " if isinstance(error, TruncatedModelError) else ""
-        raise type(error)(f"{path.name}: {what}{error.message}", error.hint) from error
+        raise type(error)(f"{path.name}: {error.message}", error.hint) from error
 
 
 def compile_graph(
