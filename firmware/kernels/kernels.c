@@ -58,7 +58,7 @@ static uint32_t ohwi_elems(const struct kernel *kernel, const void *params) {
     switch (kernel->op) {
     case OP_conv2d: {
         const struct conv2d_params *p = params;
-        return (uint32_t)(p->out_c * p->kernel_h * p->kernel_w * p->in_c);
+        return (uint32_t)(p->out_c * p->kernel_h * p->kernel_w * (p->in_c / p->groups));
     }
     case OP_depthwise: {
         const struct depthwise_params *p = params;

@@ -36,6 +36,7 @@ struct field_range {
 #define RANGE_pad_top           OFFSET
 #define RANGE_pad_left          OFFSET
 #define RANGE_depth_multiplier  DIM
+#define RANGE_groups            DIM
 #define RANGE_input_zero        INT8
 #define RANGE_input0_zero       INT8
 #define RANGE_input1_zero       INT8

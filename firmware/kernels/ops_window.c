@@ -6,7 +6,8 @@ uint32_t conv2d_check(const void *params) {
     NEED_WINDOWS(conv2d, p);
     NEED(product_fits(p->in_h, p->in_w, p->in_c, 1), conv2d, in_c);
     NEED(product_fits(p->out_h, p->out_w, p->out_c, 1), conv2d, out_c);
-    NEED(product_fits(p->out_c, p->kernel_h, p->kernel_w, p->in_c), conv2d, kernel_w);
+    NEED(p->in_c % p->groups == 0 && p->out_c % p->groups == 0, conv2d, groups);
+    NEED(product_fits(p->out_c, p->kernel_h, p->kernel_w, p->in_c / p->groups), conv2d, kernel_w);
     NEED(p->clamp_min <= p->clamp_max, conv2d, clamp_max);
     return AGREED;
 }

@@ -146,12 +146,24 @@ def _conv2d(net: Net, op: FileOp) -> g.Op:
         "DilationWFactor",
         "FusedActivationFunction",
     )
-    if w.shape[3] != x.shape[3]:
-        raise refuse(op, f"{x.shape[3]} input channels, weights for {w.shape[3]} (grouped convolution)")
+    groups = _groups(op, x.shape[3], w)
     padding, (oh, ow) = _window(op, x, scheme, w.shape[1:3], (sh, sw), (dh, dw))
     _expect_shape(op, y, (1, oh, ow, w.shape[0]))
     operands = _operands(net, op, w.shape[0])
-    return g.Conv2D(operands, op.outputs, op.index, (sh, sw), (dh, dw), padding, _fused(op, act))
+    return g.Conv2D(operands, op.outputs, op.index, (sh, sw), (dh, dw), padding, _fused(op, act), groups)
+
+
+def _groups(op: FileOp, in_c: int, w: g.Tensor) -> int:
+    """How many groups the weights [oc,kh,kw,ic/groups] make of the input's channels: the format has no field for it."""
+    out_c, group_c = w.shape[0], w.shape[3]
+    groups, rest = divmod(in_c, group_c) if group_c else (0, in_c)
+    if rest or not groups:
+        raise refuse(
+            op, f"{in_c} input channels do not divide into groups of {group_c}, which the weights are for"
+        )
+    if out_c % groups:
+        raise refuse(op, f"{out_c} output channels do not divide into {groups} groups of input channels")
+    return groups
 
 
 def _depthwise_conv2d(net: Net, op: FileOp) -> g.Op:

@@ -40,14 +40,20 @@ def taps_of(
 def conv2d(
     graph: g.Graph, op: g.Conv2D, x: np.ndarray, w: np.ndarray, _bias: np.ndarray | None
 ) -> np.ndarray:
-    """CONV_2D: out[y,x,oc] = requant(sum over ky,kx,ic of (x - xz) * (w[oc,ky,kx,ic] - wz))."""
+    """CONV_2D: out[y,x,oc] = requant(sum over ky,kx,ic of (x - xz) * (w[oc,ky,kx,ic] - wz)).
+
+    ic runs over the input channels of the group of oc: each group is a convolution of its own.
+    """
     r = p.conv_requant(graph, op)
     n, oh, ow, oc = graph.tensors[op.outputs[0]].shape
     padded = padded_input(x, r.input_zero, op.padding, np.float64)
     weights = w.astype(np.float64) - r.weights_zero
-    sums = np.zeros((n * oh * ow, oc))
+    weights = weights.reshape(op.groups, oc // op.groups, *w.shape[1:]).transpose(2, 3, 0, 4, 1)
+    sums = np.zeros((op.groups, n * oh * ow, oc // op.groups))
     for ky, kx, rows, columns in taps_of(w.shape[1:3], op.stride, op.dilation, (oh, ow)):
-        sums += padded[:, rows, columns].reshape(-1, x.shape[3]) @ weights[:, ky, kx].T
+        inputs = padded[:, rows, columns].reshape(-1, op.groups, w.shape[3]).transpose(1, 0, 2)
+        sums += inputs @ weights[ky, kx]
+    sums = sums.transpose(1, 0, 2).reshape(-1, oc)
     return convolution_output(sums.astype(np.int64) + r.bias, r).reshape(n, oh, ow, oc)
 
 

@@ -128,11 +128,12 @@ def _packed(case: Case, kernel: defs.KernelDef) -> bytes | None:
     weights, channels = blobs(case, twin)
     p = case.params
     shapes = {
-        "conv2d": ("out_c", "kernel_h", "kernel_w", "in_c"),
+        "conv2d": ("out_c", "kernel_h", "kernel_w", "group_c"),
         "depthwise": ("one", "kernel_h", "kernel_w", "out_c"),
         "fully_connected": ("out_c", "in_c"),
     }
-    shape = [p.get(name, 1) for name in shapes[case.op]]
+    sizes = p | {"group_c": p["in_c"] // p.get("groups", 1)}
+    shape = [sizes.get(name, 1) for name in shapes[case.op]]
     step = Step(
         case.op, (0,), 1, case.params, 0, "", "", 1,
         weights=np.frombuffer(weights, np.int8).reshape(shape),
@@ -238,13 +239,13 @@ def _window(draw: st.DrawFn, *, pool: bool = False, tokens: tuple[str, ...] = ("
 
 
 @st.composite
-def _conv2d(draw: st.DrawFn, tokens: tuple[str, ...]) -> dict[str, int]:
+def _filter(draw: st.DrawFn, tokens: tuple[str, ...]) -> dict[str, int]:
+    """What convolutions and depthwise ones share; in_c among it."""
     return (
         draw(_window(tokens=tokens))
         | draw(_clamps())
         | dict(
             in_c=draw(_channels),
-            out_c=draw(_channels),
             input_zero=draw(_int8),
             weights_zero=draw(_weights_zero(tokens)),
             output_zero=draw(_int8),
@@ -254,8 +255,17 @@ def _conv2d(draw: st.DrawFn, tokens: tuple[str, ...]) -> dict[str, int]:
 
 
 @st.composite
+def _conv2d(draw: st.DrawFn, tokens: tuple[str, ...]) -> dict[str, int]:
+    values = draw(_filter(tokens)) | dict(out_c=draw(_channels), groups=1)
+    if "ref" in tokens:
+        groups = draw(st.sampled_from([1, 1, 2, 3]))
+        values |= dict(groups=groups, in_c=values["in_c"] * groups, out_c=values["out_c"] * groups)
+    return values
+
+
+@st.composite
 def _depthwise(draw: st.DrawFn, tokens: tuple[str, ...]) -> dict[str, int]:
-    values = draw(_conv2d(tokens))
+    values = draw(_filter(tokens))
     values["depth_multiplier"] = draw(st.sampled_from([1, 1, 2, 3])) if "ref" in tokens else 1
     return values | dict(out_c=values["in_c"] * values["depth_multiplier"])
 

@@ -36,7 +36,7 @@ def make_step(
         out_h=(shape[0] + 2 * pad[0] - span_h) // stride_h + 1, out_w=(shape[1] + 2 * pad[1] - span_w) // stride_w + 1,
         kernel_h=kernel_h, kernel_w=kernel_w, stride_h=1, stride_w=1, dilation_h=1, dilation_w=1,
         pad_top=pad[0], pad_left=pad[1], input_zero=0, weights_zero=0, output_zero=0,
-        clamp_min=-128, clamp_max=127, rounding=0,
+        clamp_min=-128, clamp_max=127, rounding=0, groups=1,
     )  # fmt: skip
     step = Step("conv2d", (0,), 1, params | changes, 0, "", "", 1, weights=weights, channels=channels)
     assert native.params_valid("conv2d", step.packed_params) is None

@@ -44,7 +44,7 @@ def make_step(
     params = dict(
         in_h=h, in_w=w, in_c=in_c, out_h=h, out_w=w, out_c=out_c, kernel_h=3, kernel_w=3, stride_h=1, stride_w=1,
         dilation_h=1, dilation_w=1, pad_top=1, pad_left=1, input_zero=0, weights_zero=0, output_zero=0,
-        clamp_min=-128, clamp_max=127, rounding=0,
+        clamp_min=-128, clamp_max=127, rounding=0, groups=1,
     )  # fmt: skip
     assert weights.shape == (out_c, 3, 3, in_c)
     step = Step("conv2d", (0,), 1, params | changes, 0, "", "", 1, weights=weights, channels=channels)

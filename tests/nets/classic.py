@@ -26,8 +26,11 @@ from tests.nets.common import (
 
 
 @st.composite
-def conv2d_graphs(draw: st.DrawFn, unsigned: bool | None = None) -> g.Graph:
-    """CONV_2D of any kernel up to 5x5, stride, padding and dilation, per tensor or per channel."""
+def conv2d_graphs(draw: st.DrawFn, unsigned: bool | None = None, groups: int = 1) -> g.Graph:
+    """CONV_2D of any kernel up to 5x5, stride, padding and dilation, per tensor or per channel.
+
+    `channels` are those of each of the `groups`.
+    """
     unsigned = draw(st.booleans()) if unsigned is None else unsigned
     size, kernel, stride, dilation, padding, out = draw(windows(dilated=True, free=True, common=(1, 1, 3, 3)))
     ic, oc = draw(channels), draw(channels)
@@ -36,16 +39,21 @@ def conv2d_graphs(draw: st.DrawFn, unsigned: bool | None = None) -> g.Graph:
     per_channel = not unsigned and draw(st.booleans())
     products = kernel[0] * kernel[1] * ic
     w, bias, scale_in, scale_out = draw(
-        weights_and_bias((oc, *kernel, ic), 0, products, unsigned=unsigned, per_channel=per_channel)
+        weights_and_bias((groups * oc, *kernel, ic), 0, products, unsigned=unsigned, per_channel=per_channel)
     )
     tensors = [
-        make_tensor("x", (1, *size, ic), make_quant(scale_in, draw(zero_points)), unsigned),
+        make_tensor("x", (1, *size, groups * ic), make_quant(scale_in, draw(zero_points)), unsigned),
         w,
-        make_tensor("y", (1, *out, oc), make_quant(scale_out, draw(zero_points)), unsigned),
+        make_tensor("y", (1, *out, groups * oc), make_quant(scale_out, draw(zero_points)), unsigned),
         *([bias] if bias else []),
     ]
-    op = g.Conv2D((0, 1, 3 if bias else -1), (2,), 0, stride, dilation, padding, draw(activations))
+    op = g.Conv2D((0, 1, 3 if bias else -1), (2,), 0, stride, dilation, padding, draw(activations), groups)
     return one_operator("conv2d", tensors, op)
+
+
+def grouped_graphs(unsigned: bool | None = None) -> st.SearchStrategy[g.Graph]:
+    """CONV_2D of 2 to 5 groups; with one input channel each it is a depthwise convolution in disguise."""
+    return st.integers(2, 5).flatmap(lambda groups: conv2d_graphs(unsigned, groups))
 
 
 @st.composite

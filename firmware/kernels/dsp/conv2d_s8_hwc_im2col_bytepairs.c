@@ -6,7 +6,7 @@
  * pixels as for conv2d_s8_hwc_pointwise_bytepairs with K for in_c, and up to 4 * (K + 3) bytes of windows. A block's windows
  * are read before it is written, so the output may overlap what lies before the top row of the next block's first window.
  * Sums are below 2^23, by 256 below 2^31; the host refuses other weights. Bit-equal to conv2d_s8_hwc_ref. Not supported:
- * weights_zero other than 0; K up to 16, where PAIRS is faster.
+ * weights_zero other than 0; groups other than 1; K up to 16, where PAIRS is faster.
  */
 #include "gemm_conv.h"
 

@@ -16,7 +16,7 @@
  * e = (lane - 1) * stride_w + (kernel_w - 1) * dilation_w + 1 elements in each: 8 * in_c * e * n bytes, at most 2 MB, 4 * n of
  * tags and 2 for each run. Rows are read before an output row is written that needs them, so the output may overlap what lies
  * before the first row that is still unread, three pixels less. Sums are below 2^23, by 256 below 2^31; the host refuses other
- * weights. Bit-equal to conv2d_s8_hwc_ref. Not supported: weights_zero other than 0; in_c % 4; larger rings.
+ * weights. Bit-equal to conv2d_s8_hwc_ref. Not supported: weights_zero other than 0; groups other than 1; in_c % 4; larger rings.
  */
 #include "gemm.h"
 
@@ -47,7 +47,7 @@ static struct shape shape_of(const struct conv2d_params *p) {
 
 bool conv2d_s8_hwc_indirect_supports(const void *params) {
     const struct conv2d_params *p = params;
-    if (p->weights_zero != 0 || p->in_c % 4 != 0) return false;
+    if (p->weights_zero != 0 || p->groups != 1 || p->in_c % 4 != 0) return false;
     const struct shape shape = shape_of(p);
     return (int64_t)shape.rows * shape.elements * shape.groups <= MOST_SPAN;
 }

@@ -4,7 +4,7 @@
  * pixels are expanded to int16 in scratch: up to 1,920 bytes for in_c <= 120, 4,608 for in_c <= 288, then 8 an input. A block is
  * read before it is written, so the output may overlap the input as far as it stays behind the next block. Sums are below
  * 2^23, by 256 below 2^31; the host refuses other weights. Bit-equal to conv2d_s8_hwc_ref. Not supported: other kernels,
- * strides or padding; weights_zero other than 0; in_c up to 16, where PAIRS is faster.
+ * strides or padding; weights_zero other than 0; groups other than 1; in_c up to 16, where PAIRS is faster.
  */
 #include "gemm_conv.h"
 

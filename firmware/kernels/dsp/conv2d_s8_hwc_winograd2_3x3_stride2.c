@@ -7,7 +7,7 @@
  * four tiles need more: 0.4 KiB a channel from in_c = 144 (76) on. Bit-equal to conv2d_s8_hwc_ref whatever
  * the sums (winograd.h); any other weights blob gives some output. The output may lie over the input, which
  * is read first, block by block. Not supported: other kernels, strides, dilations; weights_zero other than
- * 0; in_c over 256; images of which a tile is the most.
+ * 0; groups other than 1; in_c over 256; images of which a tile is the most.
  */
 #include <stddef.h>
 

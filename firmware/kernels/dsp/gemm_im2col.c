@@ -16,7 +16,7 @@ static int32_t window_bytes(const struct conv2d_params *p) {
 }
 
 bool gemm_im2col_supports(const struct conv2d_params *p) {
-    return p->weights_zero == 0 && window_inputs(p) <= MOST_INPUTS;
+    return p->weights_zero == 0 && p->groups == 1 && window_inputs(p) <= MOST_INPUTS;
 }
 
 /* Windows as bytes: those of a tile, or the one that reaches into the padding if the others need none. */

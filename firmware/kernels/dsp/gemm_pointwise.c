@@ -3,7 +3,7 @@
 bool gemm_pointwise_supports(const struct conv2d_params *p) {
     return p->kernel_h == 1 && p->kernel_w == 1 && p->stride_h == 1 && p->stride_w == 1 &&
            p->out_h == p->in_h && p->out_w == p->in_w && p->pad_top == 0 && p->pad_left == 0 &&
-           p->weights_zero == 0;
+           p->weights_zero == 0 && p->groups == 1;
 }
 
 uint32_t gemm_pointwise_scratch_bytes(const struct conv2d_params *p) {

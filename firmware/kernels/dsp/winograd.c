@@ -94,8 +94,8 @@ static bool pays(const struct winograd *w, const struct conv2d_params *p) {
 
 bool winograd_supports(const struct winograd *w, const struct conv2d_params *p) {
     return p->kernel_h == 3 && p->kernel_w == 3 && p->stride_h == w->stride && p->stride_w == w->stride &&
-           p->dilation_h == 1 && p->dilation_w == 1 && p->weights_zero == 0 && p->in_c <= MOST_IN_C &&
-           pays(w, p);
+           p->dilation_h == 1 && p->dilation_w == 1 && p->weights_zero == 0 && p->groups == 1 &&
+           p->in_c <= MOST_IN_C && pays(w, p);
 }
 
 uint32_t winograd_scratch_bytes(const struct winograd *w, const struct conv2d_params *p) {

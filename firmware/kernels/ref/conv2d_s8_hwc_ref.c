@@ -1,7 +1,7 @@
 /* CONV_2D, the obvious way: the definition that faster convolutions are tested against.
  *
  * in [in_h][in_w][in_c], out [out_h][out_w][out_c], weights OHWI, channels BMS. Any stride, dilation,
- * padding, weights_zero and rounding. Padding reads as input_zero. No scratch. Bit-equal to LiteRT 2.3
+ * padding, weights_zero, rounding and groups. Padding reads as input_zero. No scratch. Bit-equal to LiteRT 2.3
  * BUILTIN_REF with ROUND_DOUBLE.
  */
 #include "../kernel.h"
@@ -22,15 +22,17 @@ static int32_t window_sum(const struct kernel_args *args, int32_t oy, int32_t ox
     const struct conv2d_params *p = args->params;
     const struct requant_channel *channels = args->channels;
     const int8_t *weights = args->weights;
+    const int32_t group_c = p->in_c / p->groups, first = oc / (p->out_c / p->groups) * group_c;
     uint32_t acc = (uint32_t)channels[oc].bias;
     for (int32_t ky = 0; ky < p->kernel_h; ky++) {
         for (int32_t kx = 0; kx < p->kernel_w; kx++) {
             const int32_t iy = oy * p->stride_h - p->pad_top + ky * p->dilation_h;
             const int32_t ix = ox * p->stride_w - p->pad_left + kx * p->dilation_w;
             const bool inside = iy >= 0 && iy < p->in_h && ix >= 0 && ix < p->in_w;
-            for (int32_t ic = 0; ic < p->in_c; ic++) {
-                const int32_t x = inside ? args->in0[(iy * p->in_w + ix) * p->in_c + ic] : p->input_zero;
-                const int32_t w = weights[((oc * p->kernel_h + ky) * p->kernel_w + kx) * p->in_c + ic];
+            for (int32_t ic = 0; ic < group_c; ic++) {
+                const int32_t x =
+                    inside ? args->in0[(iy * p->in_w + ix) * p->in_c + first + ic] : p->input_zero;
+                const int32_t w = weights[((oc * p->kernel_h + ky) * p->kernel_w + kx) * group_c + ic];
                 acc += (uint32_t)(x * (w - p->weights_zero));
             }
         }

@@ -30,6 +30,8 @@ def convolution(graph: g.Graph, op: g.Conv2D | g.DepthwiseConv2D, net: Network) 
     )  # fmt: skip
     if depthwise:
         values["depth_multiplier"] = op.multiplier
+    else:
+        values["groups"] = op.groups
     append(
         graph, net, op, "depthwise" if depthwise else "conv2d", op.inputs[:1], values,
         macs=graph.macs(op), weights=w,
