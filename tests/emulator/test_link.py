@@ -16,6 +16,7 @@ from host.link import frame as wire
 from host.link.client import Client
 from host.link.frame import Damaged, Decoder, Frame, Kind, encode
 from host.link.session import Request
+from host.plan.serialise import VERSION as PLAN_VERSION
 from tests.fake_device import Faults
 
 BAD_FRAME, BAD_VERSION, BAD_COMMAND, BAD_LENGTH, BAD_SEQUENCE, OUT_OF_RANGE, NO_PLAN = range(1, 8)
@@ -60,7 +61,7 @@ def body_of(frame: bytes) -> bytearray:
 def test_hello(dut, request):
     hello = dut.hello
     assert hello.board == request.config.getoption("--board")
-    assert (hello.protocol_version, hello.plan_version) == (wire.VERSION, 1)
+    assert (hello.protocol_version, hello.plan_version) == (wire.VERSION, PLAN_VERSION)
     assert len(hello.build) == 16
     assert hello.clock_hz >= 1_000_000
     assert hello.emulated == (hello.clock_source == "emulated") == (hello.counter == "instructions")
