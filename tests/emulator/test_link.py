@@ -192,7 +192,7 @@ def test_plans_that_are_refused(dut):
     for plan, status in (
         (bytes(64), "PLAN_INVALID"),
         (b"TCPN", "PLAN_INCOMPLETE"),
-        (struct.pack("<IHHII48x", 0x4E504354, 1, 64, 64, 0), "PLAN_CHECKSUM"),
+        (struct.pack("<IHHII48x", 0x4E504354, PLAN_VERSION, 64, 64, 0), "PLAN_CHECKSUM"),
         (struct.pack("<IHHII48x", 0x4E504354, 99, 64, 64, 0), "PLAN_VERSION"),
     ):
         with pytest.raises(DeviceError) as e:
