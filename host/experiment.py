@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +10,11 @@ import numpy as np
 
 from host import boards, build, inputs, runner
 from host.boards import Board
-from host.compile import Compiled, compile_file
+from host.compile import Compiled, compile_file, compile_graph
 from host.devices import open_device
 from host.errors import DeviceError, DoesNotFitError, HostError, ToolMissingError
 from host.link.hello import Hello
+from host.model.graph import Graph
 from host.plan import choose
 from host.plan.costs import costs_for
 from host.report.result import Prediction, RunResult
@@ -49,7 +50,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The report, the inputs as int8 tensors, and the outputs in the file's own types."""
+    """The report, the inputs as the network's tensors, and the outputs in the file's own types."""
 
     result: RunResult
     samples: inputs.Samples
@@ -61,17 +62,25 @@ def _silent(text: str) -> None:
 
 
 def run(
-    path: Path,
+    network: Path | Graph,
     options: Options,
     *,
+    arrays: Sequence[np.ndarray] | None = None,
     progress: runner.Progress = runner.no_progress,
     say: Callable[[str], None] = _silent,
     built_in: bool = False,
 ) -> Outcome:
-    """Compiles, opens the device, loads, runs and checks. Raises any of host.errors."""
+    """Compiles, opens the device, loads, runs and checks. Raises any of host.errors.
+
+    `arrays`, one an input, take the place of the options' source.
+    """
     board = boards.load_board(options.board)
-    compiled = compile_for(path, board, options)
-    samples = load_samples(compiled, options, built_in)
+    compiled = compile_for(network, board, options)
+    if arrays is None:
+        samples = load_samples(compiled, options, built_in)
+    else:
+        tensors = inputs.from_arrays(arrays, compiled.original, "inputs", resize=options.resize)
+        samples = inputs.Samples(tensors, None, "arrays")
     in_flash = lies_in_flash(compiled, board, options)
     client = open_device(
         board, options.port, plan=compiled.plan if in_flash else None, firmware=options.firmware, progress=say
@@ -89,12 +98,13 @@ def run(
     return Outcome(result, samples, measured.outputs)
 
 
-def compile_for(path: Path, board: Board, options: Options) -> Compiled:
-    """The network with the kernels that are cheapest on the board under the options' limits, and its own if possible.
+def compile_for(network: Path | Graph, board: Board, options: Options) -> Compiled:
+    """A network with the kernels that are cheapest on the board under the options' limits, and its own if possible.
 
     Raises DoesNotFitError if the options' limits cannot be met; what the board's memory cannot hold is refused later,
     with what it needs and what there is.
     """
+    compile_ = compile_file if isinstance(network, Path) else compile_graph
     admits = choose.admission(options.kernels)
     costs = costs_for(board.id)
     asked = choose.Limits(options.plan_bytes, options.arena_bytes, copy_bytes=options.copy_bytes)
@@ -105,9 +115,9 @@ def compile_for(path: Path, board: Board, options: Options) -> Compiled:
         options.copy_bytes,
     )
     try:
-        return compile_file(path, admits, slimmed=options.slimmed, costs=costs, limits=of_board)
+        return compile_(network, admits, slimmed=options.slimmed, costs=costs, limits=of_board)
     except DoesNotFitError:
-        return compile_file(path, admits, slimmed=options.slimmed, costs=costs, limits=asked)
+        return compile_(network, admits, slimmed=options.slimmed, costs=costs, limits=asked)
 
 
 def _pool_bytes(board: Board) -> int:
@@ -143,7 +153,7 @@ def load_samples(compiled: Compiled, options: Options, built_in: bool = False) -
 
         images, labels = digits.test_images()
         graph = compiled.original
-        tensors = inputs.from_array(images, graph, graph.inputs[0], "test images")
+        tensors = inputs.from_arrays([images], graph, "test images")
         return inputs.Samples(tensors, labels, "the handwritten digits' test images")
     return inputs.load(options.source or DEFAULT_SOURCE, compiled.original, resize=options.resize)
 

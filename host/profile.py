@@ -95,7 +95,5 @@ def profile(
     compiled = experiment.compile_for(path, board, options)
     samples = experiment.load_samples(compiled, options)
     in_flash = experiment.lies_in_flash(compiled, board, options)
-    modelled = model(
-        board, chip, compiled, [samples.tensors[0]], in_flash, firmware=options.firmware, say=say
-    )
+    modelled = model(board, chip, compiled, samples.tensors[0], in_flash, firmware=options.firmware, say=say)
     return Profile(board, compiled, modelled, samples.source)

@@ -92,13 +92,14 @@ def measure(
     """Runs every sample `runs` times and compares with the oracle as `check` says."""
     net, graph = compiled.net, compiled.original
     result = Measurement(layer_totals=np.zeros(len(net.steps), np.int64))
-    for index, tensor in enumerate(samples.tensors):
+    for index, tensors in enumerate(samples.tensors):
         progress("samples", index, len(samples.tensors))
-        expected = run_graph(graph, [tensor]) if check != "none" else {}
+        expected = run_graph(graph, tensors) if check != "none" else {}
         compare = _Comparison(result, index, compiled, expected)
         remaining = runs
         while remaining:
-            client.write_tensor(net.inputs[0], tensor.tobytes())
+            for target, tensor in zip(net.inputs, tensors, strict=True):
+                client.write_tensor(target, tensor.tobytes())
             if check == "layers":
                 batch = 1
                 total = _run_step_by_step(client, compiled, compare)
@@ -147,11 +148,8 @@ def classes(graph: Graph, result: Measurement) -> list[int]:
     if len(graph.outputs) != 1:
         return []
     scores = graph.tensors[graph.outputs[0].tensor]
-    if (
-        scores.elems < 2
-        or scores.elems != scores.shape[-1]
-        or scores.elems == graph.tensors[graph.inputs[0].tensor].elems
-    ):
+    restored = any(scores.elems == graph.tensors[border.tensor].elems for border in graph.inputs)
+    if scores.elems < 2 or scores.elems != scores.shape[-1] or restored:
         return []
     return [int(np.argmax(outputs[0])) for outputs in result.int8_outputs]
 

@@ -97,7 +97,7 @@ def _measure(
     in_flash = board.emulated and port is None
     with open_device(board, port, plan=trial.plan if in_flash else None, progress=say) as client:
         info = runner.load(client, trial, in_flash)
-        result = runner.measure(client, trial, info, Samples([inputs[0]], None, "tuning"))
+        result = runner.measure(client, trial, info, Samples([inputs], None, "tuning"))
         if result.mismatches:
             raise NotExactError(f"{trial.net.name}: {result.first_mismatch}")
         counts, unit = [int(c) for c in result.layer_totals // result.counted], client.hello.counter

@@ -29,6 +29,7 @@ from host.cyclemodel.chips import (
     plugin_settings,
 )
 from host.errors import EmulatorError, HostError
+from host.inputs import random_inputs
 from host.project import build_dir
 
 STEP_FUNCTION = "plan_run_step"  # firmware/runtime/plan.c: one call is one step
@@ -106,10 +107,8 @@ def chip_of(
 
 
 def fixed_inputs(compiled: Compiled, seed: int = 1) -> list[np.ndarray]:
-    """Random int8 tensors for every input of a network; the first is that of --input random:SEED."""
-    rng = np.random.default_rng(seed)
-    graph = compiled.original
-    return [rng.integers(-128, 128, graph.tensors[b.tensor].shape, dtype=np.int8) for b in graph.inputs]
+    """The tensors of --input random:SEED."""
+    return random_inputs(compiled.original, seed)
 
 
 def model(
@@ -122,7 +121,7 @@ def model(
     firmware: Path | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> Modelled:
-    """The modelled cost of one inference of `inputs` (int8), kept for the next time.
+    """The modelled cost of one inference of `inputs`, kept for the next time.
 
     Raises what building and running on an emulator raise.
     """

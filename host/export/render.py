@@ -13,6 +13,7 @@ import numpy as np
 import host.data
 from host import defs
 from host.compile import Compiled
+from host.inputs import random_inputs
 from host.model.graph import Border
 from host.oracle.run import run_graph
 from host.plan.serialise import HEADER, STEP, TENSOR
@@ -82,7 +83,7 @@ def _ports(compiled: Compiled, borders: list[Border], macro: str) -> list[Port]:
                 macro=f"{macro}{i}" if len(borders) > 1 else macro,
                 name=readable(border.name),
                 shape=tensor.shape,
-                bytes=tensor.elems,
+                bytes=tensor.elems * np.dtype(tensor.dtype).itemsize,
                 scale=float(tensor.quant.scale[0]) if tensor.quant else None,
                 zero_point=tensor.quant.zero_point if tensor.quant else None,
                 file_type=str(border.dtype),
@@ -152,11 +153,8 @@ def _plan_rows(compiled: Compiled) -> Iterator[str]:
 
 
 def sample_inputs(compiled: Compiled) -> list[np.ndarray]:
-    """An input for the example; of a network with one, the same as `--input random:1` of `host run`."""
-    rng = np.random.default_rng(SAMPLE_SEED)
-    tensors = compiled.original.tensors
-    shapes = [tensors[border.tensor].shape for border in compiled.original.inputs]
-    return [rng.integers(-128, 128, shape, dtype=np.int8) for shape in shapes]
+    """Inputs for the example: those of `--input random:1` of `host run`."""
+    return random_inputs(compiled.original, SAMPLE_SEED)
 
 
 def sample_header(compiled: Compiled, name: str) -> str:
@@ -175,7 +173,9 @@ def sample_header(compiled: Compiled, name: str) -> str:
 
 
 def _array(name: str, values: np.ndarray) -> str:
-    flat = values.ravel().tolist()
+    """The bytes of a tensor, as it lies in the device's memory."""
+    little = values.astype(values.dtype.newbyteorder("<"))
+    flat = np.frombuffer(little.tobytes(), np.int8).tolist()
     rows = [flat[i : i + ELEMENTS_A_ROW] for i in range(0, len(flat), ELEMENTS_A_ROW)]
     body = "\n".join("    " + " ".join(f"{v}," for v in row) for row in rows)
     return f"static const int8_t {name}[{len(flat)}] = {{\n{body}\n}};"

@@ -36,7 +36,7 @@ def run_graph(graph: g.Graph, inputs: Sequence[np.ndarray]) -> dict[int, np.ndar
 
 
 def quantize_input(graph: g.Graph, border: g.Border, array: np.ndarray) -> np.ndarray:
-    """A user's array as the int8 tensor behind `border`, same shape.
+    """A user's array as the tensor behind `border`, int8 or int16, same shape.
 
     uint8 arrays shift by 128. float32 arrays are quantised: clip(round(value / scale) + zero_point), the
     division in float32, rounding half away from zero, saturating where LiteRT's cast would be undefined.
@@ -48,23 +48,25 @@ def quantize_input(graph: g.Graph, border: g.Border, array: np.ndarray) -> np.nd
         raise InputError(f"input {border.name}: needs {wanted}, got {array.dtype} {array.shape}")
     if array.dtype == np.uint8:
         return (array.astype(np.int16) - 128).astype(np.int8)
-    if array.dtype == np.int8:
+    if array.dtype == tensor.dtype:
         return array
     if np.isnan(array).any():
         raise InputError(f"input {border.name}: holds values that are not numbers")
+    limits = np.iinfo(tensor.dtype)
+    beyond = 4.0 * limits.max  # of any zero point's reach, so that clipping here changes nothing
     with np.errstate(over="ignore"):
-        steps = fx.round_half_away(np.clip(array / np.float32(tensor.quant.scale[0]), -1024, 1024))
-    return np.clip(steps + tensor.quant.zero_point, -128, 127).astype(np.int8)
+        steps = fx.round_half_away(np.clip(array / np.float32(tensor.quant.scale[0]), -beyond, beyond))
+    return np.clip(steps + tensor.quant.zero_point, limits.min, limits.max).astype(tensor.dtype)
 
 
 def dequantize_output(graph: g.Graph, border: g.Border, array: np.ndarray) -> np.ndarray:
-    """The int8 tensor behind `border` in the dtype that the file declares.
+    """The tensor behind `border` in the dtype that the file declares.
 
     uint8 shifts by 128. float32 is scale * (q - zero_point) in float32.
     """
     if border.dtype == np.uint8:
         return (array.astype(np.int16) + 128).astype(np.uint8)
-    if border.dtype == np.int8:
+    if border.dtype == array.dtype:
         return array
     quant = graph.tensors[border.tensor].quant
     return (array.astype(np.float32) - np.float32(quant.zero_point)) * np.float32(quant.scale[0])

@@ -104,7 +104,7 @@ def test_real_samples_give_what_litert_gives(board, network):
     graph = import_tflite(model)
     reference = Reference(model.read_bytes())
     border = graph.inputs[0]
-    for i, sample in enumerate(outcome.samples.tensors):
+    for i, (sample,) in enumerate(outcome.samples.tensors):
         (wanted,) = reference.run([dequantize_output(graph, border, sample)])
         assert np.array_equal(outcome.outputs[i][0], wanted), f"sample {i}"
         if outcome.result.classes:
