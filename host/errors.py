@@ -9,6 +9,7 @@
     |  |- TruncatedModelError     11   it began as one, but points outside itself
     |  |- FloatModelError         12   float arithmetic inside the network
     |  |- UnsupportedError        13   an operator, or a form of one, that we cannot run exactly
+    |  |- NetworkError            31   a network script failed, or describes a network that cannot be
     |- InputError                 14   an input of the wrong shape, type or format
     |- DoesNotFitError            15   plan or arena larger than the board's memory
     |- UnknownBoardError          16   no manifest of that name
@@ -80,6 +81,19 @@ class UnsupportedError(ModelError):
     """An operator, or a form of it, has no exact implementation here."""
 
     exit_status = 13
+
+
+class NetworkError(ModelError):
+    """A network script failed, or a network under construction does not fit together.
+
+    `place` is the script's file and line, if known.
+    """
+
+    exit_status = 31
+
+    def __init__(self, message: str, hint: str = "", *, place: str = ""):
+        super().__init__(f"{place}: {message}" if place else message, hint)
+        self.place = place
 
 
 class InputError(HostError):

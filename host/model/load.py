@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from host.errors import ModelError, TruncatedModelError
+from host.errors import ModelError, NetworkError, TruncatedModelError
 from host.model.graph import Graph
+from host.model.script import run_script
 from host.model.tflite_import import import_tflite
 
-IMPORTERS: dict[str, Callable[[Path], Graph]] = {".tflite": import_tflite}
+IMPORTERS: dict[str, Callable[[Path], Graph]] = {".tflite": import_tflite, ".py": run_script}
 
 
 def load_graph(path: Path) -> Graph:
     """The network in a file; an unknown suffix counts as .tflite. Errors begin with the file's name."""
     try:
         return IMPORTERS.get(path.suffix.lower(), import_tflite)(path)
+    except NetworkError:
+        raise  # it names file and line
     except ModelError as error:
         what = "truncated or damaged: " if isinstance(error, TruncatedModelError) else ""
         raise type(error)(f"{path.name}: {what}{error.message}", error.hint) from error
