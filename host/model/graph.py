@@ -152,7 +152,8 @@ class TransposedConv2D(Weighted):
 
     The adjoint of a convolution: x[iy,ix] times weights[:,ky,kx] is added to the output at
     (iy * stride + ky - padding.top, ix * stride + kx - padding.left), where that exists. The output's size is that
-    of its tensor, so output padding needs no field; padding.bottom and right follow from it and are not read.
+    of its tensor, so output padding needs no field; padding.bottom and right follow from it and are not read. An output
+    that no product reaches is the bias. Padding is what is cut off; nothing is added to x.
     """
 
     KIND = "TRANSPOSE_CONV"
@@ -161,7 +162,10 @@ class TransposedConv2D(Weighted):
     activation: str = "NONE"
 
     def macs(self, graph: Graph) -> int:
-        """Every input element meets every weight of its channel, those included whose product falls outside."""
+        """Useful ones: every input element meets every weight of its channel, those included whose product falls outside.
+
+        As many as the convolution has that this one is the adjoint of; zeros between the inputs do not count.
+        """
         weights = graph.tensors[self.inputs[1]].shape
         return graph.tensors[self.inputs[0]].elems * math.prod(weights[:3])
 

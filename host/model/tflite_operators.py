@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -190,6 +191,28 @@ def _depthwise_conv2d(net: Net, op: FileOp) -> g.Op:
     )
 
 
+def _transposed_conv2d(net: Net, op: FileOp) -> g.Op:
+    size = _constant(net, op, 0)
+    op = replace(op, inputs=(op.inputs[2], op.inputs[1], *op.inputs[3:]))
+    x, y = _in_out(net, op, rank=4)
+    w = _weights(net, op, x, 4, axis=0)
+    scheme, sh, sw, act = op.option(
+        "TransposeConvOptions", "Padding", "StrideH", "StrideW", "FusedActivationFunction"
+    )
+    if w.shape[3] != x.shape[3]:
+        raise refuse(op, f"{x.shape[3]} input channels, weights for {w.shape[3]}")
+    if size.shape != (4,):
+        raise refuse(op, f"the output's shape must be 4 numbers, not {size.shape}")
+    _expect_shape(op, y, tuple(int(n) for n in size))
+    _expect_shape(op, y, (1, *y.shape[1:3], w.shape[0]))
+    # The convolution that this is the adjoint of reads y and yields an image of x's size.
+    padding, adjoint = _window(op, y, scheme, w.shape[1:3], (sh, sw))
+    if adjoint != x.shape[1:3]:
+        raise refuse(op, f"an output of {y.shape[1:3]} belongs to an input of {adjoint}, not {x.shape[1:3]}")
+    operands = _operands(net, op, w.shape[0])
+    return g.TransposedConv2D(operands, op.outputs, op.index, (sh, sw), padding, _fused(op, act))
+
+
 def _fully_connected(net: Net, op: FileOp) -> g.Op:
     x, y = _in_out(net, op)
     w = _weights(net, op, x, 2, axis=0)
@@ -350,4 +373,5 @@ IMPORTERS: dict[str, tuple[int, int, Callable[[Net, FileOp], g.Op]]] = {
     "RESIZE_NEAREST_NEIGHBOR": (2, 2, _resize_nearest),
     "SOFTMAX": (1, 1, _softmax),
     "TRANSPOSE": (2, 2, _transpose),
+    "TRANSPOSE_CONV": (3, 4, _transposed_conv2d),
 }

@@ -29,7 +29,7 @@ _DTYPES = {
     np.dtype("int8"): tflite.TensorType.INT8,
 }
 
-# The first version of each operator that has int8, per-channel scales, dilation and half pixels.
+# The first version of each operator that has int8, per-channel scales, dilation, half pixels, bias and activation.
 _VERSIONS = {
     "CONV_2D": 3,
     "DEPTHWISE_CONV_2D": 3,
@@ -42,6 +42,7 @@ _VERSIONS = {
     "RESHAPE": 1,
     "SOFTMAX": 2,
     "TRANSPOSE": 2,
+    "TRANSPOSE_CONV": 4,
     "QUANTIZE": 2,
     "DEQUANTIZE": 2,
     "CONCATENATION": 2,
@@ -212,6 +213,39 @@ def _insert_pad(file: _File, source: int, pads: tuple[tuple[int, int], ...]) -> 
     return padded
 
 
+def _write_transposed_conv(file: _File, graph: g.Graph, op: g.TransposedConv2D) -> None:
+    x, y = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
+    kernel = graph.tensors[op.inputs[1]].shape[1:3]
+    scheme = _adjoint_scheme(x, y, kernel, op)
+    if scheme is None:
+        raise UnsupportedError(
+            f"{op.kind} (operator {op.index}): its padding and output size are neither SAME's nor VALID's"
+        )
+    size = file.constant("output_shape", np.array(y.shape))
+    fields = {
+        "Padding": scheme,
+        "StrideH": op.stride[0],
+        "StrideW": op.stride[1],
+        "FusedActivationFunction": getattr(tflite.ActivationFunctionType, op.activation),
+    }
+    data, weights, *bias = _present(op.inputs)
+    file.ops.append(
+        _FileOp(op.kind, (size, weights, data, *bias), op.outputs, "TransposeConvOptions", fields)
+    )
+
+
+def _adjoint_scheme(x: g.Tensor, y: g.Tensor, kernel: tuple[int, int], op: g.TransposedConv2D) -> int | None:
+    """The scheme by which a convolution of y has the size of x and the operator's padding before y, else None."""
+    axes = list(zip(x.shape[1:3], y.shape[1:3], kernel, op.stride, strict=True))
+    before = (op.padding.top, op.padding.left)
+    if before == (0, 0) and all((out - k) // s + 1 == size for size, out, k, s in axes):
+        return tflite.Padding.VALID
+    same = tuple(same_padding(out, k, s, 1)[0] for _, out, k, s in axes)
+    if before == same and all(-(-out // s) == size for size, out, _, s in axes):
+        return tflite.Padding.SAME
+    return None
+
+
 def _write_pool(file: _File, graph: g.Graph, op: g.Pool2D) -> None:
     scheme = _padding_scheme(graph.tensors[op.inputs[0]], op.kernel, op.stride, (1, 1), op.padding)
     if scheme is None:
@@ -285,6 +319,7 @@ def _write_resize(file: _File, graph: g.Graph, op: g.ResizeNearest) -> None:
 _WRITERS: dict[str, Callable] = {
     g.Conv2D.KIND: _write_conv,
     g.DepthwiseConv2D.KIND: _write_conv,
+    g.TransposedConv2D.KIND: _write_transposed_conv,
     g.FullyConnected.KIND: _write_fully_connected,
     g.Add.KIND: _write_add,
     g.AveragePool2D.KIND: _write_pool,

@@ -1,4 +1,4 @@
-"""CONV_2D and DEPTHWISE_CONV_2D on int8 arrays, and what other windows share with them."""
+"""CONV_2D, DEPTHWISE_CONV_2D and TRANSPOSE_CONV on int8 arrays, and what other windows share with them."""
 
 from __future__ import annotations
 
@@ -69,3 +69,26 @@ def depthwise_conv2d(
     for ky, kx, rows, columns in taps_of(w.shape[1:3], op.stride, op.dilation, (oh, ow)):
         sums += padded[:, rows, columns] * weights[0, ky, kx]
     return convolution_output(sums + r.bias, r)
+
+
+def transposed_conv2d(
+    graph: g.Graph, op: g.TransposedConv2D, x: np.ndarray, w: np.ndarray, _bias: np.ndarray | None
+) -> np.ndarray:
+    """TRANSPOSE_CONV: out[iy*sh+ky-top,ix*sw+kx-left,oc] += sum over ic of (x[iy,ix] - xz) * (w[oc,ky,kx] - wz).
+
+    Then requant(), bias included, of every output, whether a product reached it or not.
+    """
+    r = p.conv_requant(graph, op)
+    n, oh, ow, oc = graph.tensors[op.outputs[0]].shape
+    (_, h, width, ic), (_, kh, kw, _) = x.shape, w.shape
+    (sh, sw), (top, left) = op.stride, (op.padding.top, op.padding.left)
+    inputs = x.reshape(-1, ic).astype(np.float64) - r.input_zero
+    weights = w.astype(np.float64) - r.weights_zero
+    reach_h, reach_w = (h - 1) * sh + 1, (width - 1) * sw + 1
+    sums = np.zeros((n, max(reach_h + kh - 1, top + oh), max(reach_w + kw - 1, left + ow), oc))
+    for ky in range(kh):
+        for kx in range(kw):
+            products = (inputs @ weights[:, ky, kx].T).reshape(n, h, width, oc)
+            sums[:, ky : ky + reach_h : sh, kx : kx + reach_w : sw] += products
+    sums = sums[:, top : top + oh, left : left + ow]
+    return convolution_output(sums.astype(np.int64) + r.bias, r)

@@ -3,7 +3,8 @@
 The oracle and the lowering both take their numbers from here, so that nothing is computed in two ways.
 What each formula is was measured on LiteRT 2.3 BUILTIN_REF with int8 and with uint8 tensors:
 
-CONV_2D, DEPTHWISE_CONV_2D   double rounding; int8 multiplier from double(in) * double(w) / double(out),
+CONV_2D, DEPTHWISE_CONV_2D,
+TRANSPOSE_CONV               double rounding; int8 multiplier from double(in) * double(w) / double(out),
                              uint8 from double(float32(in * w)) / double(out)
 FULLY_CONNECTED              round(double(sum) * (in * w / out)), half away from zero, in float64, int8 and
                              uint8. `fully_connected_requant` finds an integer form and proves it equal
@@ -138,8 +139,10 @@ def activation_range(output: g.Tensor, activation: str) -> tuple[int, int]:
     return max(INT8_MIN, quantized(low)), min(INT8_MAX, quantized(high))
 
 
-def conv_requant(graph: g.Graph, op: g.Conv2D | g.DepthwiseConv2D) -> ConvRequant:
-    """Requantisation of CONV_2D and DEPTHWISE_CONV_2D: double rounding.
+def conv_requant(graph: g.Graph, op: g.Conv2D | g.DepthwiseConv2D | g.TransposedConv2D) -> ConvRequant:
+    """Requantisation of CONV_2D, DEPTHWISE_CONV_2D and TRANSPOSE_CONV: double rounding.
+
+    An output of TRANSPOSE_CONV is a sum of some of its channel's products; the bounds are those of all of them.
 
     Raises UnsupportedError if an input exists whose sum, or left-shifted sum, leaves int32: the reference's
     result would be undefined. Kernels may rely on it.
@@ -209,7 +212,7 @@ def _sum_bounds(graph: g.Graph, op: g.Op, rows: np.ndarray) -> tuple[np.ndarray,
 
 def _requant(
     graph: g.Graph,
-    op: g.Conv2D | g.DepthwiseConv2D | g.FullyConnected,
+    op: g.Weighted,
     rows: np.ndarray,
     multiplier: np.ndarray,
     shift: np.ndarray,

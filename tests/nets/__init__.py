@@ -47,10 +47,12 @@ from tests.nets.common import (
     seeds,
     zero_points,
 )
+from tests.nets.transposed import transposed_conv2d_free_graphs, transposed_conv2d_graphs
 
 __all__ = [
     "INT8",
     "INT32",
+    "NOT_IN_LITERT",
     "STRATEGIES",
     "any_graph",
     "file_inputs",
@@ -80,7 +82,12 @@ STRATEGIES = {
     "resize": resize_graphs,
     "softmax": softmax_graphs,
     "transpose": transpose_graphs,
+    "transposed_conv2d": transposed_conv2d_graphs,
+    "transposed_conv2d_free": transposed_conv2d_free_graphs,
 }
+
+# Names of strategies whose graphs no .tflite file holds, so that LiteRT cannot say what they compute, and why.
+NOT_IN_LITERT = {"transposed_conv2d_free": "padding that is neither SAME nor VALID"}
 
 
 def any_graph(unsigned: bool | None = None) -> st.SearchStrategy[g.Graph]:
