@@ -18,12 +18,10 @@
  * before the first row that is still unread, three pixels less. Sums are below 2^23, by 256 below 2^31; the host refuses other
  * weights. Bit-equal to conv2d_s8_hwc_ref. Not supported: weights_zero other than 0; groups other than 1; in_c % 4; larger rings.
  */
-#include "gemm.h"
+#include "gemm_indirect.h"
 
-#define FORM      GEMM_BYTEPAIRS
-#define MOST_SPAN 65536 /* groups in the ring: offsets have 16 bits */
-#define EMPTY     (-1)
-#define ZEROS     (-2)
+#define EMPTY (-1)
+#define ZEROS (-2)
 
 /* Sizes; a group is four inputs of four pixels, 2 * GEMM_TILE words. */
 struct shape {
@@ -49,7 +47,7 @@ bool conv2d_s8_hwc_indirect_supports(const void *params) {
     const struct conv2d_params *p = params;
     if (p->weights_zero != 0 || p->groups != 1 || p->in_c % 4 != 0) return false;
     const struct shape shape = shape_of(p);
-    return (int64_t)shape.rows * shape.elements * shape.groups <= MOST_SPAN;
+    return (int64_t)shape.rows * shape.elements * shape.groups <= GEMM_MOST_SPAN;
 }
 
 static int32_t row_words(const struct shape *shape) {
@@ -86,125 +84,36 @@ uint32_t conv2d_s8_hwc_indirect_gap_bytes(const void *params) {
     return (uint32_t)gap;
 }
 
-static int32_t clip(int32_t x, int32_t low, int32_t high) {
-    return x < low ? low : x > high ? high : x;
-}
-
-/* Zero points in one lane of a number of groups. */
-static void put_zeros(const struct conv2d_params *p, int32_t groups, uint32_t *to) {
-    const uint32_t zeros = (uint32_t)(uint8_t)p->input_zero * 0x01010101u;
-    for (; groups > 0; groups--, to += 2 * GEMM_TILE) gemm_put(FORM, zeros, to);
-}
-
-/* Elements begin .. end - 1, some of whose lanes lie outside the image. */
-static void expand_border(const struct kernel_args *args, const struct shape *shape, int32_t row,
-                          int32_t begin, int32_t end, uint32_t *to) {
-    const struct conv2d_params *p = args->params;
-    for (int32_t element = begin; element < end; element++, to += 2 * GEMM_TILE * shape->groups) {
-        for (int32_t i = 0; i < GEMM_TILE; i++) {
-            const int32_t column = element - p->pad_left + i * shape->lane * p->stride_w;
-            if (column >= 0 && column < p->in_w)
-                gemm_expand_pixel(FORM, args->in0 + (row * p->in_w + column) * p->in_c, p->in_c, to + i);
-            else
-                put_zeros(p, shape->groups, to + i);
-        }
-    }
-}
-
-static void expand_row(const struct kernel_args *args, const struct shape *shape, int32_t row, uint32_t *to) {
-    const struct conv2d_params *p = args->params;
-    const int32_t step = shape->lane * p->stride_w;
-    const int32_t begin = clip(p->pad_left, 0, shape->elements);
-    const int32_t end = clip(p->in_w + p->pad_left - 3 * step, begin, shape->elements);
-    const int32_t element_words = 2 * GEMM_TILE * shape->groups;
-    expand_border(args, shape, row, 0, begin, to);
-    if (begin < end)
-        gemm_expand_tile(FORM, args->in0 + (row * p->in_w + begin - p->pad_left) * p->in_c, step * p->in_c,
-                         (end - begin) * p->in_c, to + begin * element_words);
-    expand_border(args, shape, row, end, shape->elements, to + end * element_words);
-}
-
 /* Sees to it that the ring holds the rows of the window at `top`, and makes the table. A slot's tag is the row in it. Rows above
  * the image share the slot of row -1, those below it that of row in_h: no window that has them needs it for another row. */
-static void prepare_row(const struct kernel_args *args, const struct shape *shape, int32_t top, int32_t *tags,
-                        uint16_t *offsets) {
+static void prepare_row(const struct kernel_args *args, const struct shape *shape,
+                        const struct gemm_rows *rows, int32_t top, int32_t *tags, uint16_t *offsets) {
     const struct conv2d_params *p = args->params;
     for (int32_t ky = 0; ky < p->kernel_h; ky++) {
         const int32_t row = top + ky * p->dilation_h;
         const bool inside = row >= 0 && row < p->in_h;
         const int32_t slot = inside ? row % shape->rows : row < 0 ? shape->rows - 1 : p->in_h % shape->rows;
         uint32_t *to = (uint32_t *)args->scratch + slot * row_words(shape);
-        if (inside && tags[slot] != row) expand_row(args, shape, row, to);
-        if (!inside && tags[slot] != ZEROS)
-            for (int32_t i = 0; i < GEMM_TILE; i++) put_zeros(p, shape->groups * shape->elements, to + i);
+        if (inside && tags[slot] != row) gemm_expand_row(rows, row, to);
+        if (!inside && tags[slot] != ZEROS) gemm_expand_zeros(rows, to);
         tags[slot] = inside ? row : ZEROS;
         for (int32_t tap = 0; tap < shape->taps; tap++)
             *offsets++ = (uint16_t)((slot * shape->elements + tap * p->dilation_w) * shape->groups);
     }
 }
 
-/* Channel pairs of one code. */
-static void multiply_pairs(const struct gemm *gemm, int32_t pair, struct gemm_indirect_pass pass,
-                           const uint32_t *tiles) {
-    const struct gemm_record *record = gemm->records + pair;
-    const uint32_t *weights = gemm->weights + 2 * gemm->groups * pair;
-    const enum gemm_code code = gemm_code_of(record);
-    if (code != GEMM_PLAIN) {
-        (code == GEMM_SHORT ? gemm_indirect_short : gemm_indirect_ties)(tiles, weights, record, &pass);
-        return;
-    }
-    int8_t *out = pass.out;
-    int32_t sums[2 * GEMM_TILE];
-    pass.out = (int8_t *)sums;
-    for (int32_t place = 0; place < pass.tiles_bytes; place += pass.tile_step, out += pass.out_next) {
-        gemm_indirect_sums(tiles + place / 4, weights, record, &pass);
-        gemm_plain_tile(gemm, pair, sums, GEMM_TILE, pass.out_step, out);
-    }
-}
-
-/* A row of outputs and up to three pixels behind it. */
-static void multiply_row(const struct gemm *gemm, struct gemm_indirect_pass pass, const uint32_t *tiles,
-                         int8_t *out) {
-    const int32_t whole = gemm->out_c / 2, all = (gemm->out_c + 1) / 2;
-    for (int32_t pair = 0; pair < all; pair += pass.pairs) {
-        const enum gemm_code code = gemm_code_of(gemm->records + pair);
-        pass.out = out + 2 * pair;
-        pass.second = pair < whole;
-        pass.pairs = 1;
-        if (code != GEMM_PLAIN)
-            while (pair + pass.pairs < whole && gemm_code_of(gemm->records + pair + pass.pairs) == code)
-                pass.pairs++;
-        multiply_pairs(gemm, pair, pass, tiles);
-    }
-}
-
-/* A row of `pixels` outputs and nothing else. */
-static void multiply_last_row(const struct gemm *gemm, struct gemm_indirect_pass pass, const uint32_t *tiles,
-                              int8_t *out, int32_t pixels) {
-    const int32_t whole = gemm->out_c / 2, all = (gemm->out_c + 1) / 2;
-    const int32_t lane = pass.tiles_bytes / pass.tile_step;
-    int8_t tile[2 * GEMM_TILE];
-    pass.out = tile;
-    pass.out_step = 2;
-    pass.pairs = 1;
-    pass.tiles_bytes = pass.tile_step;
-    for (int32_t pair = 0; pair < all; pair++) {
-        pass.second = pair < whole;
-        for (int32_t x = 0; x < lane; x++) {
-            multiply_pairs(gemm, pair, pass, tiles + x * (pass.tile_step / 4));
-            for (int32_t i = 0, at = x; i < GEMM_TILE && at < pixels; i++, at += lane) {
-                int8_t *to = out + at * gemm->out_c + 2 * pair;
-                to[0] = tile[2 * i];
-                if (pass.second) to[1] = tile[2 * i + 1];
-            }
-        }
-    }
-}
-
 void conv2d_s8_hwc_indirect(const struct kernel_args *args) {
     const struct conv2d_params *p = args->params;
     const struct shape shape = shape_of(p);
-    const struct gemm gemm = gemm_prepare(args, FORM, p->kernel_h * p->kernel_w * p->in_c);
+    const struct gemm gemm = gemm_prepare(args, GEMM_BYTEPAIRS, p->kernel_h * p->kernel_w * p->in_c);
+    const struct gemm_rows rows = {.in = args->in0,
+                                   .width = p->in_w,
+                                   .channels = p->in_c,
+                                   .zero = p->input_zero,
+                                   .first = -p->pad_left,
+                                   .step = shape.lane * p->stride_w,
+                                   .elements = shape.elements,
+                                   .groups = shape.groups};
     int32_t *tags = (int32_t *)args->scratch + shape.rows * row_words(&shape);
     uint16_t *offsets = (uint16_t *)(tags + shape.rows);
     const int32_t tile_step = 8 * GEMM_TILE * shape.groups * p->stride_w;
@@ -221,11 +130,11 @@ void conv2d_s8_hwc_indirect(const struct kernel_args *args) {
     for (int32_t slot = 0; slot < shape.rows; slot++) tags[slot] = EMPTY;
     int8_t *out = args->out;
     for (int32_t oy = 0; oy < p->out_h; oy++, out += p->out_w * p->out_c) {
-        prepare_row(args, &shape, oy * p->stride_h - p->pad_top, tags, offsets);
+        prepare_row(args, &shape, &rows, oy * p->stride_h - p->pad_top, tags, offsets);
         if (oy * p->out_w + GEMM_TILE * shape.lane <= p->out_h * p->out_w)
-            multiply_row(&gemm, pass, args->scratch, out);
+            gemm_indirect_row(&gemm, pass, args->scratch, out);
         else
-            multiply_last_row(&gemm, pass, args->scratch, out, p->out_w);
+            gemm_indirect_part(&gemm, pass, args->scratch, out, p->out_w);
         gemm_clamp(&gemm, out, p->out_w * p->out_c);
     }
 }
