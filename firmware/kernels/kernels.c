@@ -6,6 +6,7 @@
 #include "dsp/depthwise_planes.h"
 #include "dsp/gemm.h"
 #include "dsp/rows4.h"
+#include "dsp/transposed_conv2d.h"
 
 #define GAP_NONE(name)  NULL
 #define GAP_EXACT(name) NULL
@@ -47,6 +48,8 @@ static uint32_t channel_count(const struct kernel *kernel, const void *params) {
         return (uint32_t)((const struct conv2d_params *)params)->out_c;
     case OP_depthwise:
         return (uint32_t)((const struct depthwise_params *)params)->out_c;
+    case OP_transposed_conv2d:
+        return (uint32_t)((const struct transposed_conv2d_params *)params)->out_c;
     case OP_fully_connected:
         return (uint32_t)((const struct fully_connected_params *)params)->out_c;
     default:
@@ -63,6 +66,10 @@ static uint32_t ohwi_elems(const struct kernel *kernel, const void *params) {
     case OP_depthwise: {
         const struct depthwise_params *p = params;
         return (uint32_t)(p->kernel_h * p->kernel_w * p->out_c);
+    }
+    case OP_transposed_conv2d: {
+        const struct transposed_conv2d_params *p = params;
+        return (uint32_t)(p->out_c * p->kernel_h * p->kernel_w * p->in_c);
     }
     case OP_fully_connected: {
         const struct fully_connected_params *p = params;
@@ -111,6 +118,8 @@ uint32_t kernel_weights_bytes(const struct kernel *kernel, const void *params) {
         const struct conv2d_params *p = params;
         return 4 * gemm_blob_words(p->kernel_h * p->kernel_w * p->in_c, p->out_c);
     }
+    case WEIGHTS_TRANSPOSED_BYTEPAIRS:
+        return 4 * transposed_blob_words(params);
     case WEIGHTS_ROWS4: {
         const struct fully_connected_params *p = params;
         return 4 * (uint32_t)((p->out_c + 3) / 4) * (uint32_t)rows4_block_words(p->in_c);

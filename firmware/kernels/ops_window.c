@@ -35,6 +35,21 @@ struct op_bytes depthwise_bytes(const void *params) {
                              (uint32_t)(p->out_h * p->out_w * p->out_c)};
 }
 
+uint32_t transposed_conv2d_check(const void *params) {
+    const struct transposed_conv2d_params *p = params;
+    NEED(product_fits(p->in_h, p->in_w, p->in_c, 1), transposed_conv2d, in_c);
+    NEED(product_fits(p->out_h, p->out_w, p->out_c, 1), transposed_conv2d, out_c);
+    NEED(product_fits(p->out_c, p->kernel_h, p->kernel_w, p->in_c), transposed_conv2d, kernel_w);
+    NEED(p->clamp_min <= p->clamp_max, transposed_conv2d, clamp_max);
+    return AGREED;
+}
+
+struct op_bytes transposed_conv2d_bytes(const void *params) {
+    const struct transposed_conv2d_params *p = params;
+    return (struct op_bytes){{(uint32_t)(p->in_h * p->in_w * p->in_c)},
+                             (uint32_t)(p->out_h * p->out_w * p->out_c)};
+}
+
 #define NEED_POOL(op, p)                                                                                     \
     NEED(windows_touch((p)->out_h, (p)->stride_h, (p)->pad_top, (p)->in_h, (p)->kernel_h), op, out_h);       \
     NEED(windows_touch((p)->out_w, (p)->stride_w, (p)->pad_left, (p)->in_w, (p)->kernel_w), op, out_w);      \

@@ -162,9 +162,9 @@ class TransposedConv2D(Weighted):
     activation: str = "NONE"
 
     def macs(self, graph: Graph) -> int:
-        """Useful ones: every input element meets every weight of its channel, those included whose product falls outside.
+        """Every input element meets every weight of its channel, those included whose product falls outside.
 
-        As many as the convolution has that this one is the adjoint of; zeros between the inputs do not count.
+        As many as the convolution takes that this one is the adjoint of; zeros between the inputs do not count.
         """
         weights = graph.tensors[self.inputs[1]].shape
         return graph.tensors[self.inputs[0]].elems * math.prod(weights[:3])

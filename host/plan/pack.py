@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from host.defs import KernelDef
-from host.plan import pack_depthwise, pack_gemm, pack_winograd
+from host.plan import pack_depthwise, pack_gemm, pack_transposed, pack_winograd
 from host.plan.network import Step
 
 
@@ -65,6 +65,7 @@ _WEIGHTS: dict[str, Callable[[Step], bytes | None]] = {
     "PLANES_WIDE": pack_depthwise.planes_wide,
     "PAIRS": pack_gemm.pairs,
     "BYTEPAIRS": pack_gemm.bytepairs,
+    "TRANSPOSED_BYTEPAIRS": pack_transposed.transposed_bytepairs,
     "ROWS4": pack_gemm.rows4,
 }
 

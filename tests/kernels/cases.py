@@ -29,6 +29,7 @@ PACKED = (
     "PLANES_WIDE",
     "PAIRS",
     "BYTEPAIRS",
+    "TRANSPOSED_BYTEPAIRS",
     "ROWS4",
 )
 
@@ -130,6 +131,7 @@ def _packed(case: Case, kernel: defs.KernelDef) -> bytes | None:
     shapes = {
         "conv2d": ("out_c", "kernel_h", "kernel_w", "group_c"),
         "depthwise": ("one", "kernel_h", "kernel_w", "out_c"),
+        "transposed_conv2d": ("out_c", "kernel_h", "kernel_w", "in_c"),
         "fully_connected": ("out_c", "in_c"),
     }
     sizes = p | {"group_c": p["in_c"] // p.get("groups", 1)}
@@ -271,6 +273,22 @@ def _depthwise(draw: st.DrawFn, tokens: tuple[str, ...]) -> dict[str, int]:
 
 
 @st.composite
+def _transposed_conv2d(draw: st.DrawFn, tokens: tuple[str, ...]) -> dict[str, int]:
+    """Any crop, any size of the output: phases without taps, rows that no input reaches."""
+    values = draw(_clamps()) | dict(
+        in_c=draw(_channels), out_c=draw(_channels), input_zero=draw(_int8), output_zero=draw(_int8),
+        weights_zero=draw(_weights_zero(tokens)), rounding=draw(st.sampled_from([0, 0, 1])),
+    )  # fmt: skip
+    for axis, pad in (("h", "pad_top"), ("w", "pad_left")):
+        kernel, stride = draw(st.integers(1, 6)), draw(st.sampled_from([1, 2, 2, 2, 3, 4]))
+        size = draw(st.one_of(st.integers(1, 3), st.integers(1, 9)))
+        values |= {f"in_{axis}": size, f"kernel_{axis}": kernel, f"stride_{axis}": stride}
+        values[pad] = draw(st.integers(0, kernel + stride))
+        values[f"out_{axis}"] = draw(st.integers(1, (size - 1) * stride + kernel + 2))
+    return values
+
+
+@st.composite
 def _fully_connected(draw: st.DrawFn, tokens: tuple[str, ...]) -> dict[str, int]:
     return draw(_clamps()) | dict(
         rows=draw(st.integers(1, 3)), in_c=draw(st.integers(1, 70)), out_c=draw(_channels),
@@ -358,6 +376,7 @@ _softmax = st.fixed_dictionaries(
 CASES: dict[str, Callable[[tuple[str, ...]], st.SearchStrategy[dict[str, int]]]] = {
     "conv2d": _conv2d,
     "depthwise": _depthwise,
+    "transposed_conv2d": _transposed_conv2d,
     "fully_connected": _fully_connected,
     "add": lambda _: _add(),
     "average_pool": lambda _: _pool(True),

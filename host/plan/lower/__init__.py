@@ -34,6 +34,7 @@ def lower(graph: g.Graph) -> Network:
 RULES: dict[type[g.Op], Callable[..., None]] = {
     g.Conv2D: convolutions.convolution,
     g.DepthwiseConv2D: convolutions.convolution,
+    g.TransposedConv2D: convolutions.transposed_convolution,
     g.FullyConnected: convolutions.fully_connected,
     g.Add: others.add,
     g.AveragePool2D: others.pool,

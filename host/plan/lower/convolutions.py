@@ -39,6 +39,27 @@ def convolution(graph: g.Graph, op: g.Conv2D | g.DepthwiseConv2D, net: Network) 
     )  # fmt: skip
 
 
+def transposed_convolution(graph: g.Graph, op: g.TransposedConv2D, net: Network) -> None:
+    """TRANSPOSE_CONV; the bias is not folded, for every phase of the output has its own weights."""
+    r = params.conv_requant(graph, op)
+    w = graph.tensors[op.inputs[1]].data
+    assert w is not None
+    if (r.shift > MAX_SHIFT).any():
+        raise refuse(op, f"rescales by more than 2**{MAX_SHIFT}")
+    if min(op.padding.top, op.padding.left) < 0:
+        raise refuse(op, "has negative padding, which would move the input away from the output's border")
+    values = sizes(graph, op) | dict(
+        kernel_h=w.shape[1], kernel_w=w.shape[2], stride_h=op.stride[0], stride_w=op.stride[1],
+        pad_top=op.padding.top, pad_left=op.padding.left,
+        input_zero=r.input_zero, weights_zero=r.weights_zero, output_zero=r.output_zero,
+        clamp_min=r.clamp_min, clamp_max=r.clamp_max, rounding=ROUNDING[r.rounding],
+    )  # fmt: skip
+    append(
+        graph, net, op, "transposed_conv2d", op.inputs[:1], values, macs=graph.macs(op), weights=w,
+        channels=np.stack([r.bias, r.multiplier, r.shift], axis=1).astype(np.int32),
+    )  # fmt: skip
+
+
 def fully_connected(graph: g.Graph, op: g.FullyConnected, net: Network) -> None:
     """FULLY_CONNECTED, with a nudge for each channel."""
     r = params.fully_connected_requant(graph, op)

@@ -1,0 +1,46 @@
+"""Packs weights of transposed convolutions: TRANSPOSED_BYTEPAIRS (firmware/kernels/dsp/transposed_conv2d.h).
+
+An output row oy = py + j * stride_h meets the kernel's rows (py + pad_top) % stride_h, + stride_h, ...: the phase's
+taps, of which the last reads the oldest input row. So each phase is a convolution with some of the weights in reverse,
+packed like any other, with a bias of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from host.oracle.fixedpoint import wrap_int32
+from host.plan import pack_gemm
+from host.plan.network import Step
+
+
+def transposed_bytepairs(step: Step) -> bytes | None:
+    """A BYTEPAIRS blob of each phase, row by row."""
+    assert step.channels is not None
+    if step.params["weights_zero"]:
+        return None
+    blobs = []
+    for weights in phases(step):
+        bias = step.channels[:, 0].astype(np.int64)
+        bias -= step.params["input_zero"] * weights.astype(np.int64).sum(axis=(1, 2, 3))
+        channels = np.column_stack([wrap_int32(bias), step.channels[:, 1:]]).astype(np.int32)
+        blob = pack_gemm.bytepairs(replace(step, weights=weights, channels=channels))
+        if blob is None:
+            return None
+        blobs.append(blob)
+    return b"".join(blobs)
+
+
+def phases(step: Step) -> Iterator[np.ndarray]:
+    """Weights [oc, taps_h, taps_w, whole groups of ic] of each phase of the output; a zero tap where it has none."""
+    assert step.weights is not None
+    weights = np.pad(step.weights, ((0, 0), (0, 0), (0, 0), (0, -step.weights.shape[3] % 4)))
+    p = step.params
+    for py in range(min(p["stride_h"], p["out_h"])):
+        rows = weights[:, (py + p["pad_top"]) % p["stride_h"] :: p["stride_h"]][:, ::-1]
+        for px in range(min(p["stride_w"], p["out_w"])):
+            taps = rows[:, :, (px + p["pad_left"]) % p["stride_w"] :: p["stride_w"]][:, :, ::-1]
+            yield taps if taps.size else np.zeros((len(weights), 1, 1, 4), np.int8)

@@ -1,0 +1,175 @@
+"""Transposed convolution on its kernels: phases, tails, crops, extremes, codes of requantisation, bounds."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from host import defs, native
+from host.plan import pack, pack_transposed
+from host.plan.network import Step
+from tests.kernels import runner
+from tests.kernels.test_gemm import random_input, random_weights, records
+from tests.kernels.test_twins import expect_same
+
+INDIRECT = "transposed_conv2d_s8_hwc_indirect"
+REF = "transposed_conv2d_s8_hwc_ref"
+
+
+def make_step(
+    size: tuple[int, int],
+    weights: np.ndarray,
+    channels: np.ndarray,
+    stride: tuple[int, int] = (2, 2),
+    pad: tuple[int, int] = (0, 0),
+    out: tuple[int, int] | None = None,
+    **changes: int,
+) -> Step:
+    """Weights [out_c, kernel_h, kernel_w, in_c]; without `out` every product is there."""
+    out_c, kernel_h, kernel_w, in_c = weights.shape
+    whole = (size[0] - 1) * stride[0] + kernel_h - pad[0], (size[1] - 1) * stride[1] + kernel_w - pad[1]
+    out_h, out_w = out or whole
+    params = dict(
+        in_h=size[0], in_w=size[1], in_c=in_c, out_h=out_h, out_w=out_w, out_c=out_c,
+        kernel_h=kernel_h, kernel_w=kernel_w, stride_h=stride[0], stride_w=stride[1], pad_top=pad[0], pad_left=pad[1],
+        input_zero=0, weights_zero=0, output_zero=0, clamp_min=-128, clamp_max=127, rounding=0,
+    )  # fmt: skip
+    step = Step(
+        "transposed_conv2d", (0,), 1, params | changes, 0, "", "", 1, weights=weights, channels=channels
+    )
+    assert native.params_valid(step.op, step.packed_params) is None
+    return step
+
+
+def check(step: Step, data: np.ndarray, sanitized) -> None:
+    """The fast kernel against the reference, sanitized at every place, too."""
+    p = step.params
+    size = p["out_h"] * p["out_w"] * p["out_c"]
+    ref, kernel = defs.kernels()[REF], defs.kernels()[INDIRECT]
+    blobs = pack.weights(ref, step), pack.channels(ref, step)
+    expected = native.run(REF, step.packed_params, [data], *blobs, size)
+    assert native.supports(INDIRECT, step.packed_params) and pack.accepts(kernel, step), p
+    blob = pack.weights(kernel, step)
+    assert len(blob) == native.weights_bytes(INDIRECT, step.packed_params)
+    expect_same(native.run(INDIRECT, step.packed_params, [data], blob, b"", size), expected, f"{p}")
+    for place in (runner.OWN, runner.BEHIND_INPUT0):
+        got = sanitized.run(INDIRECT, step.packed_params, [data.tobytes()], blob, b"", bytes(size), place)
+        expect_same(got, expected, f"sanitized at place {place} {p}")
+
+
+@pytest.mark.parametrize("kernel", [1, 2, 3, 4, 5, 7])
+@pytest.mark.parametrize("stride", [1, 2, 3, 4])
+def test_every_width_and_crop(kernel: int, stride: int, sanitized) -> None:
+    """Tiles and lanes of every length, phases without taps, crops beyond a stride and beyond the kernel."""
+    rng = np.random.default_rng(10 * kernel + stride)
+    for out_w, pad in itertools.product((1, 2, 3, 4, 5, 7, 8, 9, 16, 17), (0, 1, stride, kernel + stride)):
+        in_c, out_c = int(rng.integers(1, 10)), int(rng.integers(1, 6))
+        step = make_step(
+            (int(rng.integers(1, 4)), int(rng.integers(1, 8))), random_weights(rng, out_c, kernel, kernel, in_c),
+            records(rng, out_c), (stride, stride), (pad // 2, pad), (int(rng.integers(1, 8)), out_w),
+            input_zero=int(rng.integers(-128, 128)), output_zero=int(rng.integers(-128, 128)),
+        )  # fmt: skip
+        check(step, random_input(rng, step), sanitized)
+
+
+@pytest.mark.parametrize("in_c", [*range(1, 10), 12, 15, 16, 17, 20, 24, 31, 32, 64])
+def test_input_channels(in_c: int, sanitized) -> None:
+    """Channels that fill no word, and every way into the copies of the inner loop."""
+    rng = np.random.default_rng(in_c)
+    for kernel, out_c in (((2, 2), 1), ((3, 3), 2), ((4, 3), 3), ((1, 5), 8)):
+        step = make_step(
+            (3, 6), random_weights(rng, out_c, *kernel, in_c), records(rng, out_c), pad=(0, 1), input_zero=-77
+        )
+        check(step, random_input(rng, step), sanitized)
+
+
+def test_one_pixel_and_outputs_that_nothing_reaches(sanitized) -> None:
+    """1x1 input; kernels smaller than the stride; an output far beyond the input; a crop of the whole image."""
+    rng = np.random.default_rng(3)
+    for kernel, stride, pad, out in (
+        ((3, 3), (2, 2), (0, 0), (3, 3)), ((1, 1), (3, 2), (0, 0), (4, 5)), ((2, 1), (5, 4), (1, 0), (5, 9)),
+        ((3, 3), (2, 2), (0, 0), (9, 12)), ((3, 3), (2, 2), (40, 70), (3, 4)), ((1, 1), (4, 4), (1, 2), (2, 1)),
+        ((2, 2), (16, 16), (0, 0), (17, 18)), ((9, 1), (1, 3), (3, 0), (4, 4)),
+    ):  # fmt: skip
+        for size in ((1, 1), (2, 3)):
+            step = make_step(
+                size, random_weights(rng, 5, *kernel, 6), records(rng, 5), stride, pad, out, input_zero=-128
+            )
+            check(step, random_input(rng, step), sanitized)
+
+
+@pytest.mark.parametrize("zero", [-128, 127])
+@pytest.mark.parametrize("value", [-128, 127])
+@pytest.mark.parametrize("weight", [-127, 127])
+def test_extremes(zero: int, value: int, weight: int, sanitized) -> None:
+    rng = np.random.default_rng(1)
+    weights = np.full((4, 3, 3, 40), weight, np.int8)
+    step = make_step((4, 5), weights, records(rng, 4, (-16, -12)), pad=(0, 0), out=(8, 10), input_zero=zero)
+    check(step, np.full(4 * 5 * 40, value, np.int8), sanitized)
+
+
+@pytest.mark.parametrize("shift", [30, 0, -1, -2, -11, -12, -20, -31])
+def test_every_code(shift: int, sanitized) -> None:
+    """SHORT, TIES and PLAIN pairs in one layer, clamps, single rounding, the last row by way of the stack."""
+    rng = np.random.default_rng(shift + 40)
+    for rounding, clamp, out_c, w in itertools.product((0, 1), (False, True), (12, 13), (4, 6)):
+        channels = records(rng, out_c)
+        channels[3:6, 2] = channels[8, 2] = channels[-1, 2] = shift
+        channels[4, 1], channels[10, 1] = 0, (1 << 30) - 1
+        clamps = dict(clamp_min=-100, clamp_max=90) if clamp else {}
+        step = make_step(
+            (3, w), random_weights(rng, out_c, 3, 3, 8), channels, rounding=rounding, output_zero=-9, **clamps
+        )
+        check(step, random_input(rng, step), sanitized)
+
+
+def test_each_phase_has_its_taps_in_reverse() -> None:
+    weights = np.arange(15, dtype=np.int8).reshape(1, 3, 5, 1)
+    step = make_step((3, 3), weights, np.zeros((1, 3), np.int32), (2, 3), (1, 0))
+    found = [taps[0, ..., 0].tolist() for taps in pack_transposed.phases(step)]
+    assert found == [
+        [[8, 5]], [[9, 6]], [[7]],
+        [[13, 10], [3, 0]], [[14, 11], [4, 1]], [[12], [2]],
+    ]  # fmt: skip
+
+
+def test_values_beyond_bytepairs_are_left_to_the_reference() -> None:
+    """A phase's sum decides: the same weights at stride 1, where all taps meet, are too many."""
+    weights = np.full((2, 2, 2, 200), 127, np.int8)
+    kernel = defs.kernels()[INDIRECT]
+    channels = np.array([[0, 1 << 30, -9]] * 2, np.int32)
+    assert pack.accepts(kernel, make_step((3, 3), weights, channels))
+    assert not pack.accepts(kernel, make_step((3, 3), weights, channels, (1, 1)))
+    weights[0, 0, 0, :2] = -1, -128
+    assert not pack.accepts(kernel, make_step((3, 3), weights, channels))
+
+
+def test_scratch_is_as_its_head_says_and_bounded() -> None:
+    channels = np.zeros((2, 3), np.int32)
+    step = make_step((8, 8), np.zeros((2, 3, 3, 64), np.int8), channels, out=(16, 16))
+    assert native.scratch_bytes(INDIRECT, step.packed_params) == 32 * 16 * (2 + 2 - 1) * 2 + 4 * 2 + 2 * 2
+    step = make_step((8, 8), np.zeros((2, 4, 4, 64), np.int8), channels, pad=(1, 1), out=(16, 16))
+    assert native.scratch_bytes(INDIRECT, step.packed_params) == 32 * 16 * (2 + 2 - 1 + 1) * 2 + 4 * 2 + 2 * 2
+    for stride, admitted in (((16, 16), True), ((16, 17), False), ((1, 256), True)):
+        step = make_step((2, 2), np.zeros((2, 3, 3, 4), np.int8), channels, stride)
+        assert native.supports(INDIRECT, step.packed_params) == admitted
+    for in_c, admitted in (
+        (1 << 15, True),
+        ((1 << 15) + 1, False),
+    ):  # 2 rows of 4 elements of in_c / 4 groups
+        step = make_step((4, 8), np.zeros((1, 3, 3, in_c), np.int8), channels[:1], out=(8, 17))
+        assert native.supports(INDIRECT, step.packed_params) == admitted
+
+
+@pytest.mark.parametrize("power", [-1, -2, 0, 1, 2, 3, -(1 << 31), (1 << 31) - 1])
+def test_any_record_is_safe(power: int, sanitized) -> None:
+    rng = np.random.default_rng(power & 0xFFFF)
+    step = make_step((3, 7), random_weights(rng, 5, 3, 3, 8), records(rng, 5), pad=(1, 1), out=(6, 14))
+    blob = rng.integers(0, 256, native.weights_bytes(INDIRECT, step.packed_params), np.uint8)
+    blob[:72].view("<i4").reshape(3, 6)[:, [3, 5]] = power
+    got = sanitized.run(
+        INDIRECT, step.packed_params, [bytes(21 * 8)], blob.tobytes(), b"", bytes(84 * 5), runner.OWN
+    )
+    assert got is not None
