@@ -8,15 +8,46 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from host.model.graph import Conv2D, DepthwiseConv2D, Graph, Op, Pad, Padding
+import numpy as np
+
+from host.model.graph import Conv2D, DepthwiseConv2D, Graph, Op, Pad, Padding, TransposedConv2D
 from host.model.slim import Slimming, slim
 
 
 def rewrite(graph: Graph, *, slimmed: bool = True) -> tuple[Graph, Slimming]:
     """All exact rewrites, in order, on a copy of the graph, and what slimming removed; not `slimmed`: nothing."""
     graph = graph.copy()
+    flip_transposed(graph)
     fold_pads(graph)
     return slim(graph) if slimmed else (graph, Slimming())
+
+
+def flip_transposed(graph: Graph) -> None:
+    """A transposed convolution of stride 1 becomes the convolution with its kernel in reverse.
+
+    out[y] = sum over k of w[k] * x[y + top - k]: the same products, and the same rounding. The convolution has kernels
+    that the transposed one lacks (Winograd). What would need padding beyond the kernel, or a crop, stays.
+    """
+    for at, op in enumerate(graph.ops):
+        if not isinstance(op, TransposedConv2D) or op.stride != (1, 1):
+            continue
+        weights = graph.tensors[op.inputs[1]]
+        x, y = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
+        assert weights.data is not None
+        sides = []
+        for axis, before in ((1, op.padding.top), (2, op.padding.left)):
+            reach = weights.shape[axis] - 1
+            first = reach - before
+            sides += [first, y.shape[axis] + reach - x.shape[axis] - first]
+            if not all(0 <= side <= reach for side in sides[-2:]):
+                break
+        else:
+            flipped = np.ascontiguousarray(weights.data[:, ::-1, ::-1])
+            graph.tensors.append(replace(weights, name=f"{weights.name}/flipped", data=flipped))
+            inputs = (op.inputs[0], len(graph.tensors) - 1, *op.inputs[2:])
+            graph.ops[at] = Conv2D(
+                inputs, op.outputs, op.index, padding=Padding(*sides), activation=op.activation
+            )
 
 
 def fold_pads(graph: Graph) -> None:
