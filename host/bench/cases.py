@@ -14,6 +14,7 @@ from host.bench.case import (
     stride_text,
     weights_and_bias,
 )
+from host.bench.transposed import transposed
 from host.model import graph as g
 
 
@@ -188,6 +189,12 @@ def all_cases() -> list[Case]:
         # first layers
         conv(49, 10, 1, 64, (10, 4), 2), conv(96, 96, 3, 8, three, 2), conv(32, 32, 3, 16, three),
         conv(80, 80, 3, 16, three, 2),
+        # transposed ones, and the convolutions that they are adjoint to
+        transposed(8, 8, 64, 32, three), transposed(16, 16, 32, 16, three),
+        transposed(8, 8, 64, 32, (4, 4)), conv(16, 16, 32, 64, (4, 4), 2),
+        transposed(16, 16, 32, 16, (4, 4)), conv(32, 32, 16, 32, (4, 4), 2),
+        transposed(8, 8, 64, 32, (2, 2)), conv(16, 16, 32, 64, (2, 2), 2),
+        transposed(16, 16, 32, 16, (2, 2)), conv(32, 32, 16, 32, (2, 2), 2),
         depthwise(24, 24, 32, 3), depthwise(25, 5, 64, 3), depthwise(48, 48, 8, 3), depthwise(12, 12, 64, 3),
         depthwise(6, 6, 128, 3), depthwise(5, 5, 240, 3), depthwise(48, 48, 16, 3, 2), depthwise(12, 12, 64, 3, 2),
         depthwise(20, 20, 48, 5), depthwise(10, 10, 120, 5), depthwise(20, 20, 48, 7), depthwise(5, 5, 240, 7),
