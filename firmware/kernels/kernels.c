@@ -13,19 +13,40 @@
 #define GAP_AHEAD(name) name##_gap_bytes
 
 const struct kernel kernel_table[] = {
-#define KERNEL(id, op, name, weights, channels, overlap)                                                     \
-    {#name, name,    name##_supports,   name##_scratch_bytes, GAP_##overlap(name),                           \
-     id,    OP_##op, OVERLAP_##overlap, WEIGHTS_##weights,    CHANNELS_##channels},
+#define KERNEL(kernel_id, operator, function, weights_layout, channels_layout, rule)                         \
+    {                                                                                                        \
+        .name = #function,                                                                                   \
+        .run = function,                                                                                     \
+        .supports = function##_supports,                                                                     \
+        .scratch_bytes = function##_scratch_bytes,                                                           \
+        .gap_bytes = GAP_##rule(function),                                                                   \
+        .id = kernel_id,                                                                                     \
+        .op = OP_##operator,                                                                                 \
+        .overlap = OVERLAP_##rule,                                                                           \
+        .weights = WEIGHTS_##weights_layout,                                                                 \
+        .channels = CHANNELS_##channels_layout,                                                              \
+    },
 #include "kernels.def"
 #undef KERNEL
 };
 
 const uint32_t kernel_count = sizeof kernel_table / sizeof *kernel_table;
 
+enum place {
+#define KERNEL(id, op, name, weights, channels, overlap) PLACE_##name,
+#include "kernels.def"
+#undef KERNEL
+};
+
+/* By id: one more than the place in the table, 0 for none. A step looks its kernel up at every run. */
+static const uint8_t places[] = {
+#define KERNEL(id, op, name, weights, channels, overlap) [id] = PLACE_##name + 1,
+#include "kernels.def"
+#undef KERNEL
+};
+
 const struct kernel *kernel_find(uint32_t id) {
-    for (uint32_t i = 0; i < kernel_count; i++)
-        if (kernel_table[i].id == id) return &kernel_table[i];
-    return NULL;
+    return id < sizeof places && places[id] != 0 ? &kernel_table[places[id] - 1] : NULL;
 }
 
 bool kernel_overlap_allowed(const struct kernel *kernel, const void *params, uint32_t input,

@@ -85,22 +85,31 @@ struct field_range {
 #undef FIELD
 
 struct op_info {
+    uint16_t op;
+    uint16_t fields;
     const struct field_range *ranges;
     uint32_t (*check)(const void *params);
     struct op_bytes (*bytes)(const void *params);
-    uint32_t fields;
 };
 
-/* By operator id; those without an operator have no ranges. */
-static const struct op_info op_table[] = {
 #define OP(id, name, inputs, fields)                                                                         \
-    [id] = {name##_ranges, name##_check, name##_bytes, sizeof(struct name##_params) / sizeof(int32_t)},
+    static const struct op_info name##_info                                                                  \
+        __attribute__((unused)) = {OP_##name, sizeof(struct name##_params) / sizeof(int32_t), name##_ranges, \
+                                   name##_check, name##_bytes};
 #include "params.def"
 #undef OP
+
+/* The operators that have kernels: a firmware with few of them links no others. */
+static const struct op_info *const op_table[] = {
+#define KERNEL(id, op, name, weights, channels, overlap) &op##_info,
+#include "kernels.def"
+#undef KERNEL
 };
 
 static const struct op_info *op_find(uint32_t op) {
-    return op < sizeof op_table / sizeof *op_table && op_table[op].ranges ? &op_table[op] : NULL;
+    for (uint32_t i = 0; i < sizeof op_table / sizeof *op_table; i++)
+        if (op_table[i]->op == op) return op_table[i];
+    return NULL;
 }
 
 uint32_t op_params_bytes(uint32_t op) {
