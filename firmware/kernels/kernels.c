@@ -101,10 +101,11 @@ static uint32_t ohwi_elems(const struct kernel *kernel, const void *params) {
     }
 }
 
-/* dsp/winograd.h: int16 pairs of two output channels together, then int32 fixes of each. */
+/* dsp/winograd.h: for each group int16 pairs of two output channels together, then int32 fixes of each. */
 static uint32_t winograd_bytes(const struct conv2d_params *p, uint32_t positions, uint32_t fixes) {
-    const uint32_t blocks = (uint32_t)(p->out_c + 1) / 2, pairs = (uint32_t)(p->in_c + 3) / 4 * 2;
-    return 4 * (blocks * positions * pairs * 2 + (uint32_t)p->out_c * fixes);
+    const uint32_t groups = (uint32_t)p->groups, out_c = (uint32_t)p->out_c / groups;
+    const uint32_t blocks = (out_c + 1) / 2, pairs = ((uint32_t)p->in_c / groups + 3) / 4 * 2;
+    return 4 * groups * (blocks * positions * pairs * 2 + out_c * fixes);
 }
 
 /* dsp/depthwise_planes.h: the form, then a record a channel. */
@@ -137,7 +138,8 @@ uint32_t kernel_weights_bytes(const struct kernel *kernel, const void *params) {
     case WEIGHTS_PAIRS:
     case WEIGHTS_BYTEPAIRS: {
         const struct conv2d_params *p = params;
-        return 4 * gemm_blob_words(p->kernel_h * p->kernel_w * p->in_c, p->out_c);
+        const int32_t inputs = p->kernel_h * p->kernel_w * (p->in_c / p->groups);
+        return 4 * (uint32_t)p->groups * gemm_blob_words(inputs, p->out_c / p->groups);
     }
     case WEIGHTS_TRANSPOSED_BYTEPAIRS:
         return 4 * transposed_blob_words(params);

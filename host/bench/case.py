@@ -78,13 +78,20 @@ def weights_and_bias(
     ]
 
 
-def same_sizes(h: int, w: int, kernel: tuple[int, int], stride: int) -> tuple[int, int, g.Padding]:
+def same_sizes(
+    h: int, w: int, kernel: tuple[int, int], stride: int, dilation: int = 1
+) -> tuple[int, int, g.Padding]:
     """Output size and padding of SAME."""
-    top, bottom = same_padding(h, kernel[0], stride, 1)
-    left, right = same_padding(w, kernel[1], stride, 1)
+    top, bottom = same_padding(h, kernel[0], stride, dilation)
+    left, right = same_padding(w, kernel[1], stride, dilation)
     return -(-h // stride), -(-w // stride), g.Padding(top, bottom, left, right)
 
 
 def stride_text(stride: int) -> str:
     """The stride in a case's name; nothing for 1."""
     return f" s{stride}" if stride != 1 else ""
+
+
+def dilation_text(dilation: int) -> str:
+    """The dilation in a case's name; nothing for 1."""
+    return f" d{dilation}" if dilation != 1 else ""

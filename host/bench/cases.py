@@ -9,6 +9,7 @@ from host.bench.case import (
     RELU_ZERO,
     Case,
     activation,
+    dilation_text,
     one_operator,
     same_sizes,
     stride_text,
@@ -18,35 +19,51 @@ from host.bench.transposed import transposed
 from host.model import graph as g
 
 
-def conv(h: int, w: int, in_c: int, out_c: int, kernel: tuple[int, int] = (1, 1), stride: int = 1) -> Case:
+def conv(
+    h: int,
+    w: int,
+    in_c: int,
+    out_c: int,
+    kernel: tuple[int, int] = (1, 1),
+    stride: int = 1,
+    *,
+    dilation: int = 1,
+    groups: int = 1,
+) -> Case:
     """A convolution with SAME padding and ReLU."""
     pointwise = kernel == (1, 1)
     what = "pointwise" if pointwise else f"conv {kernel[0]}x{kernel[1]}"
-    name = f"{what}{stride_text(stride)} {h}x{w} {in_c}->{out_c}"
+    name = f"{what}{stride_text(stride)}{dilation_text(dilation)} {h}x{w} {in_c}->{out_c}"
+    if groups > 1:
+        name += f" g{groups}"
 
     def make() -> g.Graph:
-        out_h, out_w, padding = same_sizes(h, w, kernel, stride)
-        weights = weights_and_bias(name, (out_c, *kernel, in_c), 0, kernel[0] * kernel[1] * in_c, True)
+        out_h, out_w, padding = same_sizes(h, w, kernel, stride, dilation)
+        group_c = in_c // groups
+        weights = weights_and_bias(name, (out_c, *kernel, group_c), 0, kernel[0] * kernel[1] * group_c, True)
         tensors = [activation("x", (1, h, w, in_c)), *weights, activation("y", (1, out_h, out_w, out_c))]
-        op = g.Conv2D((0, 1, 2), (3,), 0, (stride, stride), padding=padding, activation="RELU")
+        strides, dilations = (stride, stride), (dilation, dilation)
+        op = g.Conv2D((0, 1, 2), (3,), 0, strides, dilations, padding, "RELU", groups)
         return one_operator(name, tensors, op)
 
     return Case(name, "conv2d", make)
 
 
-def depthwise(h: int, w: int, channels: int, kernel: int, stride: int = 1) -> Case:
+def depthwise(
+    h: int, w: int, channels: int, kernel: int, stride: int = 1, *, dilation: int = 1, multiplier: int = 1
+) -> Case:
     """A depthwise convolution with SAME padding and ReLU."""
-    name = f"depthwise {kernel}x{kernel}{stride_text(stride)} {h}x{w} {channels}"
+    name = f"depthwise {kernel}x{kernel}{stride_text(stride)}{dilation_text(dilation)} {h}x{w} {channels}"
+    out_c = channels * multiplier
+    if multiplier > 1:
+        name += f"->{out_c}"
 
     def make() -> g.Graph:
-        out_h, out_w, padding = same_sizes(h, w, (kernel, kernel), stride)
-        weights = weights_and_bias(name, (1, kernel, kernel, channels), 3, kernel * kernel, True)
-        tensors = [
-            activation("x", (1, h, w, channels)),
-            *weights,
-            activation("y", (1, out_h, out_w, channels)),
-        ]
-        op = g.DepthwiseConv2D((0, 1, 2), (3,), 0, (stride, stride), padding=padding, activation="RELU")
+        out_h, out_w, padding = same_sizes(h, w, (kernel, kernel), stride, dilation)
+        weights = weights_and_bias(name, (1, kernel, kernel, out_c), 3, kernel * kernel, True)
+        tensors = [activation("x", (1, h, w, channels)), *weights, activation("y", (1, out_h, out_w, out_c))]
+        strides, dilations = (stride, stride), (dilation, dilation)
+        op = g.DepthwiseConv2D((0, 1, 2), (3,), 0, strides, dilations, padding, multiplier, "RELU")
         return one_operator(name, tensors, op)
 
     return Case(name, "depthwise", make)

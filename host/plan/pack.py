@@ -8,6 +8,7 @@ so everything that exactness needs to know about values is decided here, on the 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -45,6 +46,29 @@ def _as_they_are(step: Step) -> bytes:
     return np.ascontiguousarray(step.weights).astype(step.weights.dtype.newbyteorder("<")).tobytes()
 
 
+def _by_groups(packer: Callable[[Step], bytes | None]) -> Callable[[Step], bytes | None]:
+    """Packs each group of a convolution as a layer of its own; the blobs follow each other."""
+
+    def pack(step: Step) -> bytes | None:
+        blobs = [packer(group) for group in _groups(step)]
+        return None if None in blobs else b"".join(blobs)  # type: ignore[arg-type]
+
+    return pack
+
+
+def _groups(step: Step) -> list[Step]:
+    """The groups of a convolution as steps."""
+    groups = step.params.get("groups", 1)
+    if groups == 1:
+        return [step]
+    assert step.weights is not None and step.channels is not None
+    params = step.params | dict(
+        groups=1, in_c=step.params["in_c"] // groups, out_c=step.params["out_c"] // groups
+    )
+    parts = zip(np.split(step.weights, groups), np.split(step.channels, groups), strict=True)
+    return [replace(step, params=params, weights=w, channels=c) for w, c in parts]
+
+
 def _int32_records(step: Step) -> bytes:
     """int32 [oc, words of a record]."""
     assert step.channels is not None
@@ -56,15 +80,15 @@ _WEIGHTS: dict[str, Callable[[Step], bytes | None]] = {
     "OHWI": _as_they_are,
     "U16": _as_they_are,
     "SOFTMAX_TABLE": _as_they_are,
-    "WINOGRAD4": pack_winograd.winograd4,
-    "WINOGRAD2": pack_winograd.winograd2,
-    "WINOGRAD2_STRIDE2": pack_winograd.winograd2_stride2,
+    "WINOGRAD4": _by_groups(pack_winograd.winograd4),
+    "WINOGRAD2": _by_groups(pack_winograd.winograd2),
+    "WINOGRAD2_STRIDE2": _by_groups(pack_winograd.winograd2_stride2),
     "PLANES_3X3": pack_depthwise.planes_3x3,
     "PLANES_3X3_STRIDE2": pack_depthwise.planes_3x3_stride2,
     "PLANES_REGISTERS": pack_depthwise.planes_registers,
     "PLANES_WIDE": pack_depthwise.planes_wide,
-    "PAIRS": pack_gemm.pairs,
-    "BYTEPAIRS": pack_gemm.bytepairs,
+    "PAIRS": _by_groups(pack_gemm.pairs),
+    "BYTEPAIRS": _by_groups(pack_gemm.bytepairs),
     "TRANSPOSED_BYTEPAIRS": pack_transposed.transposed_bytepairs,
     "ROWS4": pack_gemm.rows4,
 }

@@ -180,10 +180,14 @@ def _axis(draw: st.DrawFn, *, pool: bool, shape: str) -> dict[str, int]:
         return dict(size=size, out=max(reach // stride + 1, 1), kernel=3, stride=stride, dilation=1, pad=pad)
     if shape == "plane 3x3":
         return dict(size=3, out=3, kernel=3, stride=1, dilation=1, pad=1)
-    if shape == "filter3x3":
-        pad = draw(st.integers(0, 2))
-        out = max(size + pad + draw(st.integers(0, 2)) - 2, 1)
-        return dict(size=size, out=out, kernel=3, stride=1, dilation=1, pad=pad)
+    if shape.startswith("filter3x3"):
+        stride = 2 if shape.endswith("stride2") else 1
+        dilation = draw(st.sampled_from([1, 1, 2, 3]))
+        size += draw(st.sampled_from([0, 8]))
+        pad = draw(st.integers(0, dilation + 1))
+        reach = size + pad + draw(st.integers(0, dilation + 1)) - 2 * dilation - 1
+        out = max(reach // stride + 1, 1)
+        return dict(size=size, out=out, kernel=3, stride=stride, dilation=dilation, pad=pad)
     if shape.startswith("planes"):
         return _planes_axis(draw, shape)
     kernel = draw(st.integers(1, 5))
@@ -229,6 +233,8 @@ def _window(draw: st.DrawFn, *, pool: bool = False, tokens: tuple[str, ...] = ("
     known = [SHAPES[t] for t in tokens if t in SHAPES] or [SHAPES["ref"]]
     shapes = ["any", "any", "same"] if pool else known[-1]
     shape = draw(st.sampled_from(shapes))
+    if shape == "planes stride2" and "winograd2" in tokens:
+        shape = "filter3x3 stride2"
     v, h = draw(_axis(pool=pool, shape=shape)), draw(_axis(pool=pool, shape=shape))
     if shape == "same" and pool:
         v["pad"], h["pad"] = (min(a["pad"], a["kernel"] - 1) for a in (v, h))
@@ -256,10 +262,14 @@ def _filter(draw: st.DrawFn, tokens: tuple[str, ...]) -> dict[str, int]:
     )
 
 
+# Algorithms of convolutions with any number of groups.
+_GROUPED = {"ref", "winograd4", "winograd2"}
+
+
 @st.composite
 def _conv2d(draw: st.DrawFn, tokens: tuple[str, ...]) -> dict[str, int]:
     values = draw(_filter(tokens)) | dict(out_c=draw(_channels), groups=1)
-    if "ref" in tokens:
+    if _GROUPED & set(tokens):
         groups = draw(st.sampled_from([1, 1, 2, 3]))
         values |= dict(groups=groups, in_c=values["in_c"] * groups, out_c=values["out_c"] * groups)
     return values

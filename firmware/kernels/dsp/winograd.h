@@ -22,6 +22,9 @@
  * 3 x 3 positions. V is [tile / 4][position of M][channel pair][its 4, 2 or 1 products][4 tiles], U accordingly,
  * so that a position of M is one run. Nothing is scaled: exact modulo 2^32 whatever the sums.
  *
+ * Groups are layers of their own, one after the other. Dilation d: the outputs of each phase, the places with one
+ * remainder by d, make a plain layer over inputs d apart; only the steps between pixels and rows are larger.
+ *
  * The micro-kernels are assembly where there is an Arm core with DSP (winograd_arm.S), and else their
  * definition in C (winograd_plain.c). Source: prototypes of this project.
  */
