@@ -1,7 +1,8 @@
 """Turns what a user names with --input into tensors, and says what the right answers are if the file does.
 
 Forms: `random:SEED`; `.npy` or `.npz` (array `x`, or the only one; labels in `y`); `.png`, `.jpg` and whatever
-else Pillow opens. An array is one sample of the network's shape, or a batch of them with one dimension more.
+else Pillow opens. An array is one sample of the network's shape, or a batch of them with one dimension more; for a
+network that is NCHW in its file (.onnx) either that or NHWC.
 A network with several inputs takes random:SEED, or a .npz with an array for each, by the input's name.
 
 Dtypes: int8 is taken as it is. uint8 is an image or an unsigned tensor: q = value - 128. For networks quantised
@@ -96,7 +97,7 @@ def from_array(
     tensor = graph.tensors[border.tensor]
     if resize and array.dtype == np.uint8:
         array = resize_batch(array, tensor.shape, name)
-    batch = as_batch(array, tensor.shape, name)
+    batch = as_batch(array, tensor.shape, name, border)
     if array.dtype == np.uint8 and tensor.dtype == np.int8:
         quantised = (batch.astype(np.int16) - 128).astype(np.int8)
     elif array.dtype == tensor.dtype and not tensor.unsigned:
@@ -149,13 +150,21 @@ def _npz_hint(names: list[str]) -> str:
     return f"give a .npz with the arrays {', '.join(names)}, or random:SEED"
 
 
-def as_batch(array: np.ndarray, shape: tuple[int, ...], name: str) -> np.ndarray:
-    """[samples, *shape] from what people store: with or without the batch dimension of 1, one sample or many."""
+def as_batch(
+    array: np.ndarray, shape: tuple[int, ...], name: str, border: Border | None = None
+) -> np.ndarray:
+    """[samples, *shape] from what people store: with or without the batch dimension of 1, one sample or many.
+
+    An array with the axes that the border shows is taken so before it is taken for one with the tensor's.
+    """
+    shown = border.shown(shape) if border else shape
+    for seen in (shown, shape):
+        sample = seen[1:] if len(seen) > 1 and seen[0] == 1 else seen
+        if array.shape in (seen, sample) or (array.shape[1:] in (seen, sample) and len(array)):
+            batch = array.reshape(-1, *seen)
+            return np.stack([border.to_tensor(x) for x in batch]) if border and seen != shape else batch
+    shape = shown
     sample = shape[1:] if len(shape) > 1 and shape[0] == 1 else shape
-    if array.shape == shape or array.shape == sample:
-        return array.reshape(1, *shape)
-    if array.shape[1:] in (shape, sample) and len(array):
-        return array.reshape(len(array), *shape)
     raise InputError(
         f"{name}: shape {list(array.shape)} does not fit the network's input {list(shape)}",
         f"give {list(sample)} or a batch [N, {', '.join(map(str, sample))}]; images can be resized with --resize",

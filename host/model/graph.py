@@ -57,11 +57,28 @@ class Tensor:
 
 @dataclass
 class Border:
-    """How the user sees a network's input or output tensor: its file dtype, before our shift."""
+    """How the user sees a network's input or output tensor: its file dtype, before our shift, and the file's axes.
+
+    Dimension d of the user's array is the tensor's dimension axes[d]: (0, 3, 1, 2) shows [n,h,w,c] as [n,c,h,w].
+    Without axes it has the tensor's shape.
+    """
 
     tensor: int
     name: str
     dtype: np.dtype  # int8, uint8 or float32 (quantised or dequantised on the host)
+    axes: tuple[int, ...] = ()
+
+    def shown(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The user's shape of a tensor of this shape."""
+        return tuple(shape[d] for d in self.axes) if self.axes else shape
+
+    def to_tensor(self, array: np.ndarray) -> np.ndarray:
+        """The user's array with the tensor's dimensions."""
+        return np.ascontiguousarray(array.transpose(np.argsort(self.axes))) if self.axes else array
+
+    def to_user(self, array: np.ndarray) -> np.ndarray:
+        """The tensor's array with the user's axes."""
+        return np.ascontiguousarray(array.transpose(self.axes)) if self.axes else array
 
 
 @dataclass(frozen=True)

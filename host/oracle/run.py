@@ -36,16 +36,18 @@ def run_graph(graph: g.Graph, inputs: Sequence[np.ndarray]) -> dict[int, np.ndar
 
 
 def quantize_input(graph: g.Graph, border: g.Border, array: np.ndarray) -> np.ndarray:
-    """A user's array as the tensor behind `border`, int8 or int16, same shape.
+    """A user's array, with the border's axes, as the tensor behind it, int8 or int16.
 
     uint8 arrays shift by 128. float32 arrays are quantised: clip(round(value / scale) + zero_point), the
     division in float32, rounding half away from zero, saturating where LiteRT's cast would be undefined.
     Raises InputError for another dtype or shape, and for values that are not numbers.
     """
     tensor = graph.tensors[border.tensor]
-    if array.dtype != border.dtype or array.shape != tensor.shape:
-        wanted = f"{np.dtype(border.dtype)} {tensor.shape}"
+    shape = border.shown(tensor.shape)
+    if array.dtype != border.dtype or array.shape != shape:
+        wanted = f"{np.dtype(border.dtype)} {shape}"
         raise InputError(f"input {border.name}: needs {wanted}, got {array.dtype} {array.shape}")
+    array = border.to_tensor(array)
     if array.dtype == np.uint8:
         return (array.astype(np.int16) - 128).astype(np.int8)
     if array.dtype == tensor.dtype:
@@ -60,10 +62,11 @@ def quantize_input(graph: g.Graph, border: g.Border, array: np.ndarray) -> np.nd
 
 
 def dequantize_output(graph: g.Graph, border: g.Border, array: np.ndarray) -> np.ndarray:
-    """The tensor behind `border` in the dtype that the file declares.
+    """The tensor behind `border` in the dtype that the file declares, with its axes.
 
     uint8 shifts by 128. float32 is scale * (q - zero_point) in float32.
     """
+    array = border.to_user(array)
     if border.dtype == np.uint8:
         return (array.astype(np.int16) + 128).astype(np.uint8)
     if border.dtype == array.dtype:
