@@ -9,6 +9,7 @@
     |  |- TruncatedModelError     11   it began as one, but points outside itself
     |  |- FloatModelError         12   float arithmetic inside the network
     |  |- UnsupportedError        13   an operator, or a form of one, that we cannot run exactly
+    |  |- NotAnOnnxError          30   the file is no .onnx file, or a damaged one
     |  |- NetworkError            31   a network script failed, or describes a network that cannot be
     |- InputError                 14   an input of the wrong shape, type or format
     |- DoesNotFitError            15   plan or arena larger than the board's memory
@@ -81,6 +82,12 @@ class UnsupportedError(ModelError):
     """An operator, or a form of it, has no exact implementation here."""
 
     exit_status = 13
+
+
+class NotAnOnnxError(ModelError):
+    """The file is not an ONNX network, or a damaged one."""
+
+    exit_status = 30
 
 
 class NetworkError(ModelError):

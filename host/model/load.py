@@ -7,10 +7,15 @@ from pathlib import Path
 
 from host.errors import ModelError, NetworkError, TruncatedModelError
 from host.model.graph import Graph
+from host.model.onnx import import_onnx
 from host.model.script import run_script
 from host.model.tflite_import import import_tflite
 
-IMPORTERS: dict[str, Callable[[Path], Graph]] = {".tflite": import_tflite, ".py": run_script}
+IMPORTERS: dict[str, Callable[[Path], Graph]] = {
+    ".onnx": import_onnx,
+    ".py": run_script,
+    ".tflite": import_tflite,
+}
 
 
 def load_graph(path: Path) -> Graph:
