@@ -57,8 +57,8 @@ class NativePlan:
             raise Refused(defs.statuses()[status].name, **values)
 
     def write(self, tensor: int, data: np.ndarray) -> None:
-        """Copies int8 data to a tensor."""
-        ctypes.memmove(self._address(tensor), data.tobytes(), data.size)
+        """Copies data of the tensor's type to it."""
+        ctypes.memmove(self._address(tensor), data.tobytes(), data.nbytes)
 
     def read(self, tensor: int, count: int) -> np.ndarray:
         """The tensor's int8 elements, flat."""

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "deformable.h"
 #include "dsp/depthwise_planes.h"
 #include "dsp/gemm.h"
 #include "dsp/rows4.h"
@@ -73,6 +74,8 @@ static uint32_t channel_count(const struct kernel *kernel, const void *params) {
         return (uint32_t)((const struct transposed_conv2d_params *)params)->out_c;
     case OP_fully_connected:
         return (uint32_t)((const struct fully_connected_params *)params)->out_c;
+    case OP_deformable_conv2d:
+        return (uint32_t)((const struct deformable_conv2d_params *)params)->out_c;
     default:
         return 0;
     }
@@ -95,6 +98,10 @@ static uint32_t ohwi_elems(const struct kernel *kernel, const void *params) {
     case OP_fully_connected: {
         const struct fully_connected_params *p = params;
         return (uint32_t)(p->out_c * p->in_c);
+    }
+    case OP_deformable_conv2d: {
+        const struct deformable_conv2d_params *p = params;
+        return (uint32_t)(p->out_c * p->kernel_h * p->kernel_w * (p->in_c / p->groups));
     }
     default:
         return 0;
@@ -143,6 +150,10 @@ uint32_t kernel_weights_bytes(const struct kernel *kernel, const void *params) {
     }
     case WEIGHTS_TRANSPOSED_BYTEPAIRS:
         return 4 * transposed_blob_words(params);
+    case WEIGHTS_SAMPLES: {
+        const struct deformable_conv2d_params *p = params;
+        return 4 * gemm_blob_words(deformable_inputs(p), p->out_c);
+    }
     case WEIGHTS_ROWS4: {
         const struct fully_connected_params *p = params;
         return 4 * (uint32_t)((p->out_c + 3) / 4) * (uint32_t)rows4_block_words(p->in_c);

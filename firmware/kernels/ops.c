@@ -69,6 +69,12 @@ struct field_range {
 #define RANGE_before_c          OFFSET
 #define RANGE_half_up           {0, 1}
 #define RANGE_value             INT8
+#define RANGE_offset_groups     DIM
+#define RANGE_offset_bytes      {1, 2}
+#define RANGE_offset_zero       {INT16_MIN, INT16_MAX}
+#define RANGE_offset_multiplier Q31
+#define RANGE_masked            {0, 1}
+#define RANGE_mask_zero         INT8
 #define RANGE_in_0              DIM
 #define RANGE_in_1              DIM
 #define RANGE_in_2              DIM

@@ -16,6 +16,7 @@ from host.model import graph as g
 from host.oracle import fixedpoint as fx
 from host.oracle import params as p
 from host.oracle.convolution import conv2d, depthwise_conv2d, padded_input, taps_of, transposed_conv2d
+from host.oracle.deformable import deformable_conv2d, deformable_params
 from host.oracle.softmax import softmax
 
 
@@ -130,6 +131,7 @@ OPS: dict[type[g.Op], Callable[..., np.ndarray]] = {
     g.Conv2D: conv2d,
     g.DepthwiseConv2D: depthwise_conv2d,
     g.TransposedConv2D: transposed_conv2d,
+    g.DeformableConv2D: deformable_conv2d,
     g.FullyConnected: fully_connected,
     g.Add: add,
     g.AveragePool2D: average_pool_2d,
@@ -149,6 +151,7 @@ PARAMS: dict[type[g.Op], Callable[..., object]] = {
     g.Conv2D: p.conv_requant,
     g.DepthwiseConv2D: p.conv_requant,
     g.TransposedConv2D: p.conv_requant,
+    g.DeformableConv2D: deformable_params,
     g.FullyConnected: p.fully_connected_requant,
     g.Add: p.add_params,
     g.AveragePool2D: p.pool_params,

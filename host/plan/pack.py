@@ -91,6 +91,7 @@ _WEIGHTS: dict[str, Callable[[Step], bytes | None]] = {
     "BYTEPAIRS": _by_groups(pack_gemm.bytepairs),
     "TRANSPOSED_BYTEPAIRS": pack_transposed.transposed_bytepairs,
     "ROWS4": pack_gemm.rows4,
+    "SAMPLES": pack_gemm.samples,
 }
 
 _CHANNELS: dict[str, Callable[[Step], bytes | None]] = {

@@ -1,4 +1,4 @@
-"""Packs weights and requantisation for matrix products: PAIRS, BYTEPAIRS (dsp/gemm.h), ROWS4 (dsp/rows4.h).
+"""Packs weights and requantisation for matrix products: PAIRS, BYTEPAIRS, SAMPLES (dsp/gemm.h), ROWS4 (dsp/rows4.h).
 
 Everything that exactness needs to know is decided here: whether every sum fits the 23 bits that BYTEPAIRS leaves, and
 which code of requantisation holds for each pair of channels.
@@ -6,8 +6,11 @@ which code of requantisation holds for each pair of channels.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from host.oracle.deformable import masked_sample_bounds, rounded_sum
 from host.plan.network import Step
 from host.plan.pack_winograd import sums_range
 
@@ -24,8 +27,7 @@ def pairs(step: Step) -> bytes | None:
     if step.params["weights_zero"]:
         return None
     assert step.channels is not None
-    words = _groups(step)[..., [0, 2, 1, 3]].transpose(0, 2, 3, 1)  # [pair, group, input, channel]
-    return _records(step, step.channels[:, 0].astype(np.int64)) + words.astype(np.int8).tobytes()
+    return _records(step, step.channels[:, 0].astype(np.int64)) + _pair_bytes(step)
 
 
 def bytepairs(step: Step) -> bytes | None:
@@ -39,6 +41,38 @@ def bytepairs(step: Step) -> bytes | None:
     even = groups[..., ::2].sum(axis=(2, 3)).reshape(-1)[: len(lowest)]
     bias = 256 * step.channels[:, 0].astype(np.int64) - 127 * even
     return _records(step, bias) + lanes.transpose(0, 2, 1, 3).astype("<i2").tobytes()
+
+
+def samples(step: Step) -> bytes | None:
+    """PAIRS of a deformable convolution's weights, for sums with 8 bits of fraction that fit int32.
+
+    Inputs are, for each offset group and tap, the group's channels, filled up to four with zeros. Weights between
+    groups are zeros too.
+    """
+    p = step.params
+    assert step.channels is not None and step.weights is not None
+    bias = step.channels[:, 0].astype(np.int64)
+    bounds = _samples_range(step, bias)
+    if p["weights_zero"] or bounds[0].min() < -BYTEPAIRS_LIMIT or bounds[1].max() >= BYTEPAIRS_LIMIT:
+        return None
+    out_c, kernel_h, kernel_w, group_c = step.weights.shape
+    dense = np.zeros((p["groups"], out_c // p["groups"], kernel_h * kernel_w, p["groups"], group_c), np.int8)
+    for group, weights in enumerate(step.weights.reshape(*dense.shape[:3], group_c)):
+        dense[group, :, :, group] = weights
+    runs = dense.reshape(out_c, kernel_h * kernel_w, p["offset_groups"], -1).transpose(0, 2, 1, 3)
+    runs = np.pad(runs, ((0, 0), (0, 0), (0, 0), (0, -runs.shape[3] % 4)))
+    return _records(step, 256 * bias + 128, bounds) + _pair_bytes(replace(step, weights=runs))
+
+
+def _samples_range(step: Step, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest sum of each channel without fraction, bias included."""
+    if not step.params["masked"]:
+        return sums_range(step)
+    assert step.weights is not None
+    low, high = masked_sample_bounds(step.params["input_zero"], step.params["mask_zero"])
+    w = step.weights.astype(np.int64).reshape(len(step.weights), -1)
+    least, largest = np.minimum(low * w, high * w).sum(axis=1), np.maximum(low * w, high * w).sum(axis=1)
+    return bias + rounded_sum(least), bias + rounded_sum(largest)
 
 
 def rows4(step: Step) -> bytes | None:
@@ -94,6 +128,12 @@ def _high_mul(x: int, multiplier: int) -> int:
     return (x * multiplier + (1 << 30)) >> 31
 
 
+def _pair_bytes(step: Step) -> bytes:
+    """Weights of PAIRS: for each channel pair and group of inputs u0 v0 u2 v2 u1 v1 u3 v3."""
+    words = _groups(step)[..., [0, 2, 1, 3]].transpose(0, 2, 3, 1)  # [pair, group, input, channel]
+    return words.astype(np.int8).tobytes()
+
+
 def _groups(step: Step) -> np.ndarray:
     """Weights [channel pair, channel, group, 4], int64, filled up with zeros."""
     assert step.weights is not None
@@ -102,10 +142,10 @@ def _groups(step: Step) -> np.ndarray:
     return flat.reshape(len(flat) // 2, 2, -1, 4)
 
 
-def _records(step: Step, bias: np.ndarray) -> bytes:
-    """struct gemm_record of each channel pair."""
+def _records(step: Step, bias: np.ndarray, bounds: tuple[np.ndarray, np.ndarray] | None = None) -> bytes:
+    """struct gemm_record of each channel pair; `bounds` of the sums if they are not those of int8 inputs."""
     assert step.channels is not None
-    lowest, highest = sums_range(step)
+    lowest, highest = bounds or sums_range(step)
     double = step.params["rounding"] == ROUND_DOUBLE
     channels = [(int(m), int(s)) for _, m, s in step.channels]
     powers = [

@@ -31,6 +31,7 @@ PACKED = (
     "BYTEPAIRS",
     "TRANSPOSED_BYTEPAIRS",
     "ROWS4",
+    "SAMPLES",
 )
 
 _int8 = st.one_of(st.integers(-128, 127), st.sampled_from([-128, 0, 127]))
@@ -130,6 +131,7 @@ def _packed(case: Case, kernel: defs.KernelDef) -> bytes | None:
     p = case.params
     shapes = {
         "conv2d": ("out_c", "kernel_h", "kernel_w", "group_c"),
+        "deformable_conv2d": ("out_c", "kernel_h", "kernel_w", "group_c"),
         "depthwise": ("one", "kernel_h", "kernel_w", "out_c"),
         "transposed_conv2d": ("out_c", "kernel_h", "kernel_w", "in_c"),
         "fully_connected": ("out_c", "in_c"),
@@ -276,6 +278,21 @@ def _conv2d(draw: st.DrawFn, tokens: tuple[str, ...]) -> dict[str, int]:
 
 
 @st.composite
+def _deformable_conv2d(draw: st.DrawFn, tokens: tuple[str, ...]) -> dict[str, int]:
+    """Offsets from less than a step of the grid to far outside the image."""
+    values = draw(_conv2d(("ref",))) | dict(weights_zero=draw(_weights_zero(tokens)))
+    offset_groups = draw(st.sampled_from([1, 1, 2, 3]))
+    reach = draw(st.one_of(st.integers(18, 31), st.sampled_from([0, 31])))
+    offset_bytes = draw(st.integers(1, 2))
+    zeros = _int8 if offset_bytes == 1 else st.integers(-(2**15), 2**15 - 1)
+    return values | dict(
+        in_c=values["in_c"] * offset_groups, offset_groups=offset_groups, offset_bytes=offset_bytes,
+        offset_zero=draw(zeros), offset_multiplier=draw(st.integers(0, (1 << reach) - 1)),
+        masked=draw(st.integers(0, 1)), mask_zero=draw(_int8),
+    )  # fmt: skip
+
+
+@st.composite
 def _depthwise(draw: st.DrawFn, tokens: tuple[str, ...]) -> dict[str, int]:
     values = draw(_filter(tokens))
     values["depth_multiplier"] = draw(st.sampled_from([1, 1, 2, 3])) if "ref" in tokens else 1
@@ -385,6 +402,7 @@ _softmax = st.fixed_dictionaries(
 
 CASES: dict[str, Callable[[tuple[str, ...]], st.SearchStrategy[dict[str, int]]]] = {
     "conv2d": _conv2d,
+    "deformable_conv2d": _deformable_conv2d,
     "depthwise": _depthwise,
     "transposed_conv2d": _transposed_conv2d,
     "fully_connected": _fully_connected,

@@ -6,6 +6,7 @@ that a failing example can be read. `inputs_for(graph)` draws matching int8 inpu
 
     common      what the strategies share, and inputs for a network
     classic     the operators of common networks
+    deformable  the deformable convolution
     STRATEGIES  all by name; any_graph() is one of them
 
 What is left out on purpose, because LiteRT's own behaviour there is undefined or an abort: sums or shifted
@@ -47,6 +48,7 @@ from tests.nets.common import (
     seeds,
     zero_points,
 )
+from tests.nets.deformable import deformable_graphs
 from tests.nets.transposed import transposed_conv2d_free_graphs, transposed_conv2d_graphs
 
 __all__ = [
@@ -71,6 +73,7 @@ STRATEGIES = {
     "average_pool": average_pool_graphs,
     "concatenation": concatenation_graphs,
     "conv2d": conv2d_graphs,
+    "deformable_conv2d": deformable_graphs,
     "depthwise": depthwise_graphs,
     "fully_connected": fully_connected_graphs,
     "grouped": grouped_graphs,
@@ -86,8 +89,11 @@ STRATEGIES = {
     "transposed_conv2d_free": transposed_conv2d_free_graphs,
 }
 
-# Names of strategies whose graphs no .tflite file holds, so that LiteRT cannot say what they compute, and why.
-NOT_IN_LITERT = {"transposed_conv2d_free": "padding that is neither SAME nor VALID"}
+# Names of strategies whose graphs LiteRT cannot run, and why; all the others are compared with it.
+NOT_IN_LITERT = {
+    "transposed_conv2d_free": "no .tflite file holds padding that is neither SAME nor VALID",
+    "deformable_conv2d": "it has no such operator; tests/unit/test_deformable.py compares with floats",
+}
 
 
 def any_graph(unsigned: bool | None = None) -> st.SearchStrategy[g.Graph]:

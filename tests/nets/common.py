@@ -43,7 +43,7 @@ def one_operator(
 
     def border(index: int) -> g.Border:
         tensor = tensors[index]
-        return g.Border(index, tensor.name, np.dtype("uint8") if tensor.unsigned else INT8)
+        return g.Border(index, tensor.name, np.dtype("uint8") if tensor.unsigned else tensor.dtype)
 
     return g.Graph(name, tensors, [op], [border(i) for i in reads], [border(op.outputs[0])])
 
@@ -59,14 +59,28 @@ def int8_data(rng: np.random.Generator, shape: tuple[int, ...], kind: str) -> np
     return rng.integers(-128, 128, shape).astype(np.int8)
 
 
+def data_of(rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype, kind: str) -> np.ndarray:
+    """The same of int8 or int16; uniform int16 values have every magnitude."""
+    data = int8_data(rng, shape, kind)
+    if dtype == INT8:
+        return data
+    limits = np.iinfo(dtype)
+    if kind == "uniform":
+        spread = 2 ** rng.uniform(4, 16, shape)
+        return np.clip(np.rint(rng.normal(size=shape) * spread), limits.min, limits.max).astype(dtype)
+    ends = np.where(data == -128, limits.min, data.astype(dtype))
+    return np.where(data == 127, limits.max, ends).astype(dtype)
+
+
 kinds = st.sampled_from(["uniform", "uniform", "uniform", "extremes", "lowest", "highest", "few"])
 
 
 @st.composite
 def inputs_for(draw: st.DrawFn, graph: g.Graph) -> list[np.ndarray]:
-    """int8 arrays for `run_graph(graph, ...)`: uniform, or one of the extremes."""
+    """Arrays for `run_graph(graph, ...)`: uniform, or one of the extremes."""
     rng = np.random.default_rng(draw(seeds))
-    return [int8_data(rng, graph.tensors[b.tensor].shape, draw(kinds)) for b in graph.inputs]
+    tensors = [graph.tensors[b.tensor] for b in graph.inputs]
+    return [data_of(rng, t.shape, t.dtype, draw(kinds)) for t in tensors]
 
 
 def file_inputs(graph: g.Graph, inputs: list[np.ndarray]) -> list[np.ndarray]:

@@ -4,9 +4,9 @@
 #define EIGHT_BYTES   4608 /* most scratch for eight pixels */
 #define MOST_PIXELS   64
 
-static gemm_kernel *const kernels[GEMM_FORMS][2] = {{gemm_pairs_ties, gemm_pairs_short},
-                                                    {gemm_bytepairs_ties, gemm_bytepairs_short}};
-static gemm_sums_kernel *const sums_kernels[GEMM_FORMS] = {gemm_pairs_sums, gemm_bytepairs_sums};
+static const struct gemm_code_set code_sets[GEMM_FORMS] = {
+    {{gemm_pairs_ties, gemm_pairs_short}, gemm_pairs_sums},
+    {{gemm_bytepairs_ties, gemm_bytepairs_short}, gemm_bytepairs_sums}};
 static gemm_expand_kernel *const expand_kernels[GEMM_FORMS] = {gemm_pairs_expand, gemm_bytepairs_expand};
 
 int32_t gemm_block_pixels(int32_t inputs, int32_t pixels) {
@@ -29,7 +29,7 @@ struct gemm gemm_prepare(const struct kernel_args *args, enum gemm_form form, in
                          (const uint32_t *)(records + (p->out_c + 1) / 2),
                          gemm_groups(inputs),
                          p->out_c,
-                         form,
+                         &code_sets[form],
                          rescale_layer(p->output_zero, p->clamp_min, p->clamp_max, p->rounding)};
 }
 
@@ -71,8 +71,8 @@ static void plain_pair(const struct gemm *gemm, int32_t pair, const uint32_t *ti
     const int32_t tile_words = 2 * GEMM_TILE * gemm->groups;
     for (; pixels > 0; pixels -= GEMM_TILE, tiles += tile_words, out += GEMM_TILE * gemm->out_c) {
         int32_t sums[2 * GEMM_TILE];
-        sums_kernels[gemm->form](tiles, gemm->weights + 2 * gemm->groups * pair, gemm->records + pair, sums,
-                                 gemm->groups);
+        gemm->set->sums(tiles, gemm->weights + 2 * gemm->groups * pair, gemm->records + pair, sums,
+                        gemm->groups);
         gemm_plain_tile(gemm, pair, sums, pixels < GEMM_TILE ? pixels : GEMM_TILE, gemm->out_c, out);
     }
 }
@@ -80,7 +80,7 @@ static void plain_pair(const struct gemm *gemm, int32_t pair, const uint32_t *ti
 /* Channel pairs of one code, SHORT or TIES: whole tiles in place, a last one with fewer pixels by way of the stack. */
 static void short_pairs(const struct gemm *gemm, enum gemm_code code, int32_t pair, int32_t pairs,
                         const uint32_t *tiles, int32_t pixels, int8_t *out) {
-    gemm_kernel *const kernel = kernels[gemm->form][code == GEMM_SHORT];
+    gemm_kernel *const kernel = gemm->set->code[code == GEMM_SHORT];
     const uint32_t *weights = gemm->weights + 2 * gemm->groups * pair;
     const struct gemm_record *records = gemm->records + pair;
     const int32_t tile_bytes = 8 * GEMM_TILE * gemm->groups, second = gemm->out_c > 2 * pair + 1;

@@ -15,6 +15,9 @@
  * above 127 - a1 = a1 ^ 0x7f, so REV16 and EOR make it. Exact if 256 * u1 + u0 fits int16 (no weight -128 above a negative
  * one) and every sum, bias included, is within +-2^23: host/plan/pack_gemm.py.
  *
+ * SAMPLES is PAIRS on inputs that are any int16 with 8 bits of fraction: ASR #8 of the sum, whose bias is 256 * bias + 128, halves
+ * up. Only deformable convolutions have such inputs.
+ *
  * The blob: a record of each channel pair, then the weights of each pair, group by group two words; groups and an odd last
  * channel are filled up with zeros. Own work of this project.
  */
@@ -33,7 +36,7 @@
 
 enum gemm_form { GEMM_PAIRS, GEMM_BYTEPAIRS, GEMM_FORMS };
 
-/* Two output channels. `bias` starts the sum (BYTEPAIRS: 256 * bias - 127 * the weights at even places). `power` says how the
+/* Two output channels. `bias` starts the sum (BYTEPAIRS: 256 * bias - 127 * the weights at even places; SAMPLES: 256 * bias + 128). `power` says how the
  * sum x becomes an output:
  *   odd   SHORT  smmlar(y, power, zero) of y = smmlar(x, multiplier, x), then SSAT #8: multiplier is 2m - 2^32, power is
  *                2^(32-e) + 1 for a right shift of e; the 1 breaks ties away from zero. For e in 2 .. 11 and any x;
@@ -65,7 +68,8 @@ struct gemm_pass {
 /* Channel pairs against tiles, requantised and stored. One function for each form and SHORT or TIES. */
 typedef void gemm_kernel(const uint32_t *tiles, const uint32_t *weights, const struct gemm_record *records,
                          const struct gemm_pass *pass);
-gemm_kernel gemm_pairs_short, gemm_pairs_ties, gemm_bytepairs_short, gemm_bytepairs_ties;
+gemm_kernel gemm_pairs_short, gemm_pairs_ties, gemm_bytepairs_short, gemm_bytepairs_ties, gemm_samples_short,
+    gemm_samples_ties;
 
 /* What a micro-kernel of conv2d_s8_hwc_indirect runs through: as struct gemm_pass, but a tile's inputs lie in `runs` runs of the
  * same length, run i 32 * offsets[i] bytes behind the tile's own place. */
@@ -92,11 +96,17 @@ gemm_indirect_kernel gemm_indirect_short, gemm_indirect_ties, gemm_indirect_sums
 /* One channel pair against one tile: sums[channel][pixel]. groups >= 1. */
 typedef void gemm_sums_kernel(const uint32_t *tile, const uint32_t *weights, const struct gemm_record *record,
                               int32_t *sums, int32_t groups);
-gemm_sums_kernel gemm_pairs_sums, gemm_bytepairs_sums;
+gemm_sums_kernel gemm_pairs_sums, gemm_bytepairs_sums, gemm_samples_sums;
 
 /* A tile's words from four pixels, `step` bytes apart: groups >= 1 groups from each. */
 typedef void gemm_expand_kernel(const int8_t *from, int32_t step, uint32_t *to, int32_t groups);
 gemm_expand_kernel gemm_pairs_expand, gemm_bytepairs_expand;
+
+/* The micro-kernels of a form: a layer refers to those that it needs, so that a program links no others. */
+struct gemm_code_set {
+    gemm_kernel *code[2]; /* TIES, SHORT */
+    gemm_sums_kernel *sums;
+};
 
 /* A layer, ready to multiply. */
 struct gemm {
@@ -104,7 +114,7 @@ struct gemm {
     const uint32_t *weights;
     int32_t groups;
     int32_t out_c;
-    enum gemm_form form;
+    const struct gemm_code_set *set;
     struct rescale_layer layer;
 };
 

@@ -3,7 +3,7 @@
  * All 14 registers hold what the inner loop needs, so the rest sits in FPU registers. The first group of a tile takes the
  * bias as addend, so no accumulator is set up; the others run through GEMM_COPIES copies of the code, entered in the middle
  * the first time. The end of the loop is the end of the pair's weights. A tile costs 48 (TIES 56) instructions besides the
- * groups, 3 for each run through the copies and BYTEPAIRS 8 more; a tile's code is below 1 KB, for flash caches.
+ * groups, 3 for each run through the copies and BYTEPAIRS and SAMPLES 8 more; a tile's code is below 1 KB, for flash caches.
  *
  *     r0 tiles   r1 weights   r2 r3 weights   r4-r7 sums of channel u   r8-r11 of v   r12 lr activations
  *     s0 s1 biases   s2 s3 multiplier and power of u   s4 s5 of v   s6 out   s7 output_zero   s8 out_step   s9 second
@@ -81,9 +81,9 @@
     \instruction \d, \d, \operands
 .endm
 
-/* Sums to bytes; r2 multiplier, r3 power, lr output_zero. */
-.macro RESCALE bytepairs, ties, a, b, c, d
-  .if \bytepairs
+/* Sums, 256 times too large if `fraction`, to bytes; r2 multiplier, r3 power, lr output_zero. */
+.macro RESCALE fraction, ties, a, b, c, d
+  .if \fraction
     EACH    asr, \a, \b, \c, \d, #8
   .endif
     smmlar  \a, \a, r2, \a
@@ -118,7 +118,7 @@
 .endm
 
 /* void (const uint32_t *tiles, const uint32_t *weights, const struct gemm_record *records, const struct gemm_pass *pass) */
-.macro KERNEL name, bytepairs, ties
+.macro KERNEL name, bytepairs, fraction, ties
     FUNCTION \name
     push    {r4-r11, lr}
     vpush   {s16-s17}
@@ -164,9 +164,9 @@
     bne     3b
     vmov    r12, lr, s6, s7
     vmov    r2, r3, s2, s3
-    RESCALE \bytepairs, \ties, r4, r5, r6, r7
+    RESCALE \fraction, \ties, r4, r5, r6, r7
     vmov    r2, r3, s4, s5
-    RESCALE \bytepairs, \ties, r8, r9, r10, r11
+    RESCALE \fraction, \ties, r8, r9, r10, r11
     vmov    r2, r3, s8, s9
     STORE
     add     r12, r12, r2, lsl #2
@@ -189,7 +189,7 @@
 .endm
 
 /* void (const uint32_t *tile, const uint32_t *weights, const struct gemm_record *record, int32_t *sums, int32_t groups) */
-.macro SUMS name, bytepairs
+.macro SUMS name, bytepairs, fraction
     FUNCTION \name
     push    {r3-r11, lr}
     ldr     r12, [sp, #40]
@@ -207,7 +207,7 @@
     vmov    r2, s0
     cmp     r1, r2
     bne     1b
-  .if \bytepairs
+  .if \fraction
     EACH    asr, r4, r5, r6, r7, #8
     EACH    asr, r8, r9, r10, r11, #8
   .endif
@@ -363,12 +363,15 @@
     .size   \name, . - \name
 .endm
 
-    KERNEL  gemm_pairs_short, 0, 0
-    KERNEL  gemm_pairs_ties, 0, 1
-    KERNEL  gemm_bytepairs_short, 1, 0
-    KERNEL  gemm_bytepairs_ties, 1, 1
-    SUMS    gemm_pairs_sums, 0
-    SUMS    gemm_bytepairs_sums, 1
+    KERNEL  gemm_pairs_short, 0, 0, 0
+    KERNEL  gemm_pairs_ties, 0, 0, 1
+    KERNEL  gemm_bytepairs_short, 1, 1, 0
+    KERNEL  gemm_bytepairs_ties, 1, 1, 1
+    KERNEL  gemm_samples_short, 0, 1, 0
+    KERNEL  gemm_samples_ties, 0, 1, 1
+    SUMS    gemm_pairs_sums, 0, 0
+    SUMS    gemm_bytepairs_sums, 1, 1
+    SUMS    gemm_samples_sums, 0, 1
     EXPAND  gemm_pairs_expand, 0
     EXPAND  gemm_bytepairs_expand, 1
     INDIRECT gemm_indirect_short, 0, 0

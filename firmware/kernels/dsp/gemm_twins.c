@@ -21,11 +21,12 @@ static void add_group(enum gemm_form form, const uint32_t *tile, const uint32_t 
     }
 }
 
-static void add_groups(enum gemm_form form, const uint32_t *tile, const uint32_t *weights,
+/* With a `fraction`, sums are 256 times too large. */
+static void add_groups(enum gemm_form form, bool fraction, const uint32_t *tile, const uint32_t *weights,
                        const struct gemm_record *record, int32_t *sums, int32_t groups) {
     for (int32_t i = 0; i < 2 * GEMM_TILE; i++) sums[i] = record->bias[i / GEMM_TILE];
     for (; groups > 0; groups--, tile += 2 * GEMM_TILE, weights += 2) add_group(form, tile, weights, sums);
-    if (form == GEMM_BYTEPAIRS)
+    if (fraction)
         for (int32_t i = 0; i < 2 * GEMM_TILE; i++) sums[i] >>= 8;
 }
 
@@ -43,39 +44,47 @@ static void store(const int32_t *sums, bool ties, const struct gemm_record *reco
     }
 }
 
-static void multiply(enum gemm_form form, bool ties, const uint32_t *tiles, const uint32_t *weights,
-                     const struct gemm_record *record, const struct gemm_pass *pass) {
+static void multiply(enum gemm_form form, bool fraction, bool ties, const uint32_t *tiles,
+                     const uint32_t *weights, const struct gemm_record *record,
+                     const struct gemm_pass *pass) {
     const int32_t groups = pass->weights_bytes / 8;
     for (int32_t pair = 0; pair < pass->pairs; pair++, record++, weights += 2 * groups) {
         int8_t *out = pass->out + 2 * pair;
         const uint32_t *tile = tiles;
         for (int32_t left = pass->tiles_bytes / (32 * groups); left > 0; left--, tile += 8 * groups) {
             int32_t sums[2 * GEMM_TILE];
-            add_groups(form, tile, weights, record, sums, groups);
+            add_groups(form, fraction, tile, weights, record, sums, groups);
             store(sums, ties, record, pass->zero, out, pass->out_step, pass->second);
             out += GEMM_TILE * pass->out_step;
         }
     }
 }
 
-    #define DEFINE_KERNEL(name, form, ties)                                                                  \
+    #define DEFINE_KERNEL(name, form, fraction, ties)                                                        \
         void name(const uint32_t *tiles, const uint32_t *weights, const struct gemm_record *records,         \
                   const struct gemm_pass *pass) {                                                            \
-            multiply(form, ties, tiles, weights, records, pass);                                             \
+            multiply(form, fraction, ties, tiles, weights, records, pass);                                   \
         }
-DEFINE_KERNEL(gemm_pairs_short, GEMM_PAIRS, false)
-DEFINE_KERNEL(gemm_pairs_ties, GEMM_PAIRS, true)
-DEFINE_KERNEL(gemm_bytepairs_short, GEMM_BYTEPAIRS, false)
-DEFINE_KERNEL(gemm_bytepairs_ties, GEMM_BYTEPAIRS, true)
+DEFINE_KERNEL(gemm_pairs_short, GEMM_PAIRS, false, false)
+DEFINE_KERNEL(gemm_pairs_ties, GEMM_PAIRS, false, true)
+DEFINE_KERNEL(gemm_bytepairs_short, GEMM_BYTEPAIRS, true, false)
+DEFINE_KERNEL(gemm_bytepairs_ties, GEMM_BYTEPAIRS, true, true)
+DEFINE_KERNEL(gemm_samples_short, GEMM_PAIRS, true, false)
+DEFINE_KERNEL(gemm_samples_ties, GEMM_PAIRS, true, true)
 
 void gemm_pairs_sums(const uint32_t *tile, const uint32_t *weights, const struct gemm_record *record,
                      int32_t *sums, int32_t groups) {
-    add_groups(GEMM_PAIRS, tile, weights, record, sums, groups);
+    add_groups(GEMM_PAIRS, false, tile, weights, record, sums, groups);
 }
 
 void gemm_bytepairs_sums(const uint32_t *tile, const uint32_t *weights, const struct gemm_record *record,
                          int32_t *sums, int32_t groups) {
-    add_groups(GEMM_BYTEPAIRS, tile, weights, record, sums, groups);
+    add_groups(GEMM_BYTEPAIRS, true, tile, weights, record, sums, groups);
+}
+
+void gemm_samples_sums(const uint32_t *tile, const uint32_t *weights, const struct gemm_record *record,
+                       int32_t *sums, int32_t groups) {
+    add_groups(GEMM_PAIRS, true, tile, weights, record, sums, groups);
 }
 
 /* Eight sums of the tile at that place. */

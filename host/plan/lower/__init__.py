@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from host.errors import UnsupportedError
 from host.model import graph as g
-from host.plan.lower import convolutions, others
+from host.plan.lower import convolutions, deformable, others
 from host.plan.lower.common import storage
 from host.plan.network import Network
 
@@ -35,6 +35,7 @@ RULES: dict[type[g.Op], Callable[..., None]] = {
     g.Conv2D: convolutions.convolution,
     g.DepthwiseConv2D: convolutions.convolution,
     g.TransposedConv2D: convolutions.transposed_convolution,
+    g.DeformableConv2D: deformable.deformable,
     g.FullyConnected: convolutions.fully_connected,
     g.Add: others.add,
     g.AveragePool2D: others.pool,
