@@ -135,12 +135,14 @@ void deformable_conv2d_s8_hwc_samples(const struct kernel_args *args) {
     const int32_t inputs = deformable_inputs(p), pixels = p->out_h * p->out_w;
     const int32_t block = gemm_block_pixels(inputs, pixels);
     const struct gemm_record *records = args->weights;
-    const struct gemm gemm = {records,
-                              (const uint32_t *)(records + (p->out_c + 1) / 2),
-                              gemm_groups(inputs),
-                              p->out_c,
-                              &samples_set,
-                              rescale_layer(p->output_zero, p->clamp_min, p->clamp_max, p->rounding)};
+    const struct gemm gemm = {
+        .records = records,
+        .weights = (const uint32_t *)(records + (p->out_c + 1) / 2),
+        .groups = gemm_groups(inputs),
+        .out_c = p->out_c,
+        .set = &samples_set,
+        .layer = rescale_layer(p->output_zero, p->clamp_min, p->clamp_max, p->rounding),
+    };
     int8_t *out = args->out;
     int32_t waiting = 0, left = pixels; /* in the tiles; not yet multiplied */
     for (int32_t oy = 0; oy < p->out_h; oy++) {

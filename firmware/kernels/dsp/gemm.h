@@ -114,7 +114,7 @@ struct gemm {
     const uint32_t *weights;
     int32_t groups;
     int32_t out_c;
-    const struct gemm_code_set *set;
+    const struct gemm_code_set *set; /* what gemm_block() calls; not read for the indirect micro-kernels */
     struct rescale_layer layer;
 };
 

@@ -132,9 +132,11 @@ static const void *multiply_phase(const struct job *job, int32_t taps_h, int32_t
     const int32_t pairs = (p->out_c + 1) / 2, element_groups = job->shape.groups;
     const int32_t run_groups = tapped ? taps_w * element_groups : 1, runs = tapped ? taps_h : 1;
     const struct gemm_record *records = blob;
-    const struct gemm gemm = {records,           (const uint32_t *)(records + pairs),
-                              runs * run_groups, p->out_c,
-                              GEMM_BYTEPAIRS,    job->layer};
+    const struct gemm gemm = {.records = records,
+                              .weights = (const uint32_t *)(records + pairs),
+                              .groups = runs * run_groups,
+                              .out_c = p->out_c,
+                              .layer = job->layer};
     const int32_t tile_step = 8 * GEMM_TILE * element_groups;
     const struct gemm_indirect_pass pass = {.out_step = job->shape.lane * p->stride_w * p->out_c,
                                             .zero = p->output_zero,
