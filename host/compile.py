@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +32,7 @@ class Compiled:
 
 def compile_file(
     path: Path,
-    admits: Callable[[str], bool] = choose.any_kernel,
+    admits: choose.Admission = choose.any_kernel,
     *,
     slimmed: bool = True,
     costs: Costs | None = None,
@@ -49,17 +48,20 @@ def compile_file(
 
 def compile_graph(
     original: Graph,
-    admits: Callable[[str], bool] = choose.any_kernel,
+    admits: choose.Admission = choose.any_kernel,
     *,
     slimmed: bool = True,
     costs: Costs | None = None,
     limits: choose.Limits = choose.NO_LIMITS,
+    in_place: bool = True,
 ) -> Compiled:
     """Compiles a graph with the kernels that `admits` lets in; not `slimmed`: with all its channels.
 
+    Not `in_place`: every tensor has memory of its own.
     Raises UnsupportedError if an operator has no kernel, DoesNotFitError if the limits cannot be met.
     """
     graph, slimming = rewrite(original, slimmed=slimmed)
     net = lower.lower(graph)
+    net.in_place = in_place
     net, price = choose.choose(net, admits, costs, limits)
     return Compiled(original, graph, slimming, net, serialise.serialise(net), price)

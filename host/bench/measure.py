@@ -21,6 +21,7 @@ from host.experiment import STREAMED_BYTES
 from host.link.client import Client
 from host.model.graph import Graph
 from host.oracle.run import run_graph
+from host.plan import choose
 from host.plan.network import Network
 
 SCHEMA = 1
@@ -111,10 +112,13 @@ class Bench:
 
 
 def select(op: str = "*", kernel: str = "*", case: str = "*") -> list[tuple[Case, list[str]]]:
-    """The cases of the grid that match, each with the matching kernels of its operator, in the order of kernels.def."""
+    """The cases of the grid that match, each with the matching kernels of its operator, in the order of kernels.def.
+
+    Kernels of the teaching ladder must be named.
+    """
     chosen = []
     for c in all_cases():
-        names = [k.name for k in defs.kernels().values() if k.op == c.op and fnmatch(k.name, kernel)]
+        names = [k.name for k in defs.kernels().values() if k.op == c.op and choose.named(k.name, kernel)]
         if names and fnmatch(c.op, op) and fnmatch(c.name, case):
             chosen.append((c, names))
     return chosen

@@ -24,6 +24,11 @@ def plan_memory(net: Network, enough: int = 0) -> None:
     net.arena_bytes, net.arena_bound_bytes = placement.arena_bytes, placement.bound_bytes
 
 
+def overlap(net: Network, kernel: str) -> str:
+    """The overlap rule of kernels.def that holds for the kernel in that network."""
+    return defs.kernels()[kernel].overlap if net.in_place else "NONE"
+
+
 class Needs:
     """What each step of a network needs at least, whatever the placement, for any kernel that it might have."""
 
@@ -46,7 +51,7 @@ class Needs:
             return 0
         out = memory.align(tensors[step.output].bytes)
         dying = [t for t in step.inputs if self._lifetimes.get(t, (None, None))[1] == index]
-        match defs.kernels()[kernel].overlap:
+        match overlap(self._net, kernel):
             case "EXACT":
                 return out if any(tensors[t].bytes == tensors[step.output].bytes for t in dying) else 0
             case "AHEAD" if step.inputs[0] in dying:
@@ -81,7 +86,7 @@ def _demand(net: Network) -> _Demand:
             step.kernel, step.packed_params
         )
         for index, step in enumerate(net.steps)
-        if _may_overlap(index, step, share, spans)
+        if overlap(net, step.kernel) == "AHEAD" and _may_overlap(index, step, share, spans)
     }
     scratch_of = {}
     for index, step in enumerate(net.steps):
@@ -100,7 +105,7 @@ def _shared(net: Network) -> tuple[dict[int, int], dict[int, tuple[int, int]]]:
     dies = {i: last for i, (_, last) in spans.items()}
     share = {i: i for i in spans}
     for index, step in enumerate(net.steps):
-        if defs.kernels()[step.kernel].overlap != "EXACT" or step.output not in share:
+        if overlap(net, step.kernel) != "EXACT" or step.output not in share:
             continue
         for source in step.inputs:
             fits = source in share and net.tensors[source].bytes == net.tensors[step.output].bytes
@@ -115,7 +120,7 @@ def _shared(net: Network) -> tuple[dict[int, int], dict[int, tuple[int, int]]]:
 
 def _may_overlap(index: int, step: Step, share: dict[int, int], spans: dict[int, tuple[int, int]]) -> bool:
     """Whether the step's output buffer begins its life over its input buffer, which ends its own there."""
-    if defs.kernels()[step.kernel].overlap != "AHEAD" or not {step.inputs[0], step.output} <= share.keys():
+    if not {step.inputs[0], step.output} <= share.keys():
         return False
     source, target = share[step.inputs[0]], share[step.output]
     return source != target and spans[source][1] == index and spans[target][0] == index

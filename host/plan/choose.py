@@ -61,9 +61,12 @@ TRIALS = 3  # ways to stream a chain, of those with as much room, whose kernels 
 STRIP_OVERHEAD_MACS = 200  # what one step more costs: its call and its first and last rows
 
 
+TEACHING = "_ladder_"  # in the names of kernels that show a step towards the fast ones
+
+
 def any_kernel(name: str) -> bool:
-    """Admits every kernel."""
-    return True
+    """Admits every kernel but those of the teaching ladder, which run only where a pattern names them."""
+    return TEACHING not in name
 
 
 def reference_only(name: str) -> bool:
@@ -71,19 +74,34 @@ def reference_only(name: str) -> bool:
     return name.endswith("_ref")
 
 
+def named(name: str, pattern: str) -> bool:
+    """Whether a pattern means the kernel; one of the teaching ladder only if the pattern says so."""
+    return fnmatch(name, pattern) and (any_kernel(name) or TEACHING.strip("_") in pattern)
+
+
 @dataclass(frozen=True)
-class Preferred:
-    """Admits kernels that one of the patterns matches, and all others where none of these can do a step."""
+class Patterns:
+    """Admits kernels that one of the patterns means."""
 
     patterns: tuple[str, ...]
 
     def __call__(self, name: str) -> bool:
-        """Whether a pattern matches."""
-        return any(fnmatch(name, pattern) for pattern in self.patterns)
+        """Whether a pattern means it."""
+        return any(named(name, pattern) for pattern in self.patterns)
 
 
-def admission(kernels: str) -> Callable[[str], bool]:
-    """What `--kernels` asks for: all, ref, or names and patterns separated by commas.
+@dataclass(frozen=True)
+class InTurn:
+    """Several admissions: a step takes its kernel from the first that has one for it."""
+
+    tiers: tuple[Callable[[str], bool], ...]
+
+
+Admission = Callable[[str], bool] | InTurn
+
+
+def admission(kernels: str) -> Admission:
+    """What `--kernels` asks for: all, ref, or names and patterns separated by commas, used wherever they can.
 
     Raises InputError if a pattern matches no kernel.
     """
@@ -93,14 +111,14 @@ def admission(kernels: str) -> Callable[[str], bool]:
         return reference_only
     patterns = tuple(kernels.split(","))
     for pattern in patterns:
-        if not any(fnmatch(name, pattern) for name in defs.kernels()):
+        if not any(named(name, pattern) for name in defs.kernels()):
             raise InputError(f"no kernel is named {pattern!r}", f"there are {', '.join(defs.kernels())}")
-    return Preferred(patterns)
+    return InTurn((Patterns(patterns), any_kernel))
 
 
 def choose(
     net: Network,
-    admits: Callable[[str], bool] = any_kernel,
+    admits: Admission = any_kernel,
     costs: Costs | None = None,
     limits: Limits = NO_LIMITS,
 ) -> tuple[Network, Price]:
@@ -150,7 +168,7 @@ def _copy_to_ram(net: Network, budget: int) -> None:
         budget -= size if step.in_ram else 0
 
 
-def _meet(net: Network, admits: Callable[[str], bool], costs: Costs, limits: Limits) -> tuple[Network, float]:
+def _meet(net: Network, admits: Admission, costs: Costs, limits: Limits) -> tuple[Network, float]:
     """Network and cost under the limits, by choice of kernels if possible, else by streaming too."""
     try:
         return net, _choose_kernels(net, admits, costs, limits)
@@ -163,7 +181,7 @@ def _meet(net: Network, admits: Callable[[str], bool], costs: Costs, limits: Lim
         return streamed, _choose_kernels(streamed, admits, costs, limits)
 
 
-def _choose_kernels(net: Network, admits: Callable[[str], bool], costs: Costs, limits: Limits) -> float:
+def _choose_kernels(net: Network, admits: Admission, costs: Costs, limits: Limits) -> float:
     """Sets every step's kernel and places the network's memory; the sum of the costs."""
     options = [_options(step, admits, costs) for step in net.steps]
     chosen = [min(o, key=lambda option: option.cost) for o in options]
@@ -176,7 +194,7 @@ def _choose_kernels(net: Network, admits: Callable[[str], bool], costs: Costs, l
     return sum(option.cost for option in chosen)
 
 
-def _streamed(net: Network, admits: Callable[[str], bool], costs: Costs, limits: Limits) -> Network | None:
+def _streamed(net: Network, admits: Admission, costs: Costs, limits: Limits) -> Network | None:
     """The network with its fullest chains streamed by rows until kernels can be chosen within the limits, or None."""
     limit = limits.arena_bytes
     assert limit is not None
@@ -211,17 +229,19 @@ def _streamed(net: Network, admits: Callable[[str], bool], costs: Costs, limits:
     return None
 
 
-def candidates_of(step: Step, admits: Callable[[str], bool] = any_kernel) -> list[str]:
+def candidates_of(step: Step, admits: Admission = any_kernel) -> list[str]:
     """Names of all admitted kernels that compute this step, in the order of kernels.def."""
     params = step.packed_params
     if native.params_valid(step.op, params) is not None:
         return []
 
-    def able(admitted: bool) -> list[str]:
-        kernels = [k for k in defs.kernels().values() if k.op == step.op and admits(k.name) == admitted]
-        return [k.name for k in kernels if native.supports(k.name, params) and _accepts(k, step)]
-
-    return able(True) or (able(False) if isinstance(admits, Preferred) else [])
+    kernels = [k for k in defs.kernels().values() if k.op == step.op]
+    for tier in admits.tiers if isinstance(admits, InTurn) else (admits,):
+        admitted = [k for k in kernels if tier(k.name)]
+        able = [k.name for k in admitted if native.supports(k.name, params) and _accepts(k, step)]
+        if able:
+            return able
+    return []
 
 
 def _accepts(kernel: defs.KernelDef, step: Step) -> bool:
@@ -231,7 +251,7 @@ def _accepts(kernel: defs.KernelDef, step: Step) -> bool:
     return step.accepted[kernel.name]
 
 
-def _options(step: Step, admits: Callable[[str], bool], costs: Costs) -> list[Option]:
+def _options(step: Step, admits: Admission, costs: Costs) -> list[Option]:
     names = candidates_of(step, admits)
     if not names:
         bad = native.params_valid(step.op, step.packed_params)

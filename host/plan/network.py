@@ -92,6 +92,7 @@ class Network:
     arena_bytes: int = 0
     arena_bound_bytes: int = 0
     copy_bytes: int = 0  # of blobs that are copied to RAM at load; set by the serialiser
+    in_place: bool = True  # outputs may lie over inputs, as far as kernels allow
 
     @property
     def macs(self) -> int:
