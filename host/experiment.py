@@ -81,6 +81,19 @@ def run(
     else:
         tensors = inputs.from_arrays(arrays, compiled.original, "inputs", resize=options.resize)
         samples = inputs.Samples(tensors, None, "arrays")
+    return run_compiled(compiled, board, options, samples, progress=progress, say=say)
+
+
+def run_compiled(
+    compiled: Compiled,
+    board: Board,
+    options: Options,
+    samples: inputs.Samples,
+    *,
+    progress: runner.Progress = runner.no_progress,
+    say: Callable[[str], None] = _silent,
+) -> Outcome:
+    """run() of a network that is compiled already."""
     in_flash = lies_in_flash(compiled, board, options)
     client = open_device(
         board, options.port, plan=compiled.plan if in_flash else None, firmware=options.firmware, progress=say
@@ -110,7 +123,7 @@ def compile_for(network: Path | Graph, board: Board, options: Options) -> Compil
     asked = choose.Limits(options.plan_bytes, options.arena_bytes, copy_bytes=options.copy_bytes)
     of_board = choose.Limits(
         options.plan_bytes or board.plan_region.bytes or None,
-        options.arena_bytes or _pool_bytes(board) - options.copy_bytes,
+        options.arena_bytes or pool_bytes(board) - options.copy_bytes,
         SLACK,
         options.copy_bytes,
     )
@@ -120,7 +133,7 @@ def compile_for(network: Path | Graph, board: Board, options: Options) -> Compil
         return compile_(network, admits, slimmed=options.slimmed, costs=costs, limits=asked)
 
 
-def _pool_bytes(board: Board) -> int:
+def pool_bytes(board: Board) -> int:
     """RAM that the board's firmware leaves, less the counts of a long plan."""
     return board.ram_bytes - FIRMWARE_RAM_BYTES - runner.COUNT_BYTES * 256
 
