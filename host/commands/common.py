@@ -25,6 +25,9 @@ board_option = click.option(
 json_option = click.option(
     "--json", "json_file", metavar="FILE", help="Write the result as JSON; - is standard output."
 )
+plot_option = click.option(
+    "--plot", "plot_file", metavar="FILE", help="Draw the result to a .png or .svg file."
+)
 slim_option = click.option(
     "--slim/--no-slim",
     "slimmed",
