@@ -15,18 +15,8 @@ from host.errors import HostError
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 TERMINATED = 143  # 128 + SIGTERM
 COMMANDS = (
-    "run",
-    "flash",
-    "export",
-    "inspect",
-    "tune",
-    "profile",
-    "bench",
-    "ladder",
-    "boards",
-    "ports",
-    "models",
-)
+    "run", "flash", "export", "inspect", "tune", "profile", "bench", "ladder", "boards", "ports", "models",
+)  # fmt: skip
 
 
 class _Lazy(click.Group):

@@ -13,7 +13,7 @@ from host.boards import Board
 from host.compile import Compiled, compile_graph
 from host.cyclemodel.chips import Chip
 from host.errors import DoesNotFitError
-from host.experiment import SLACK, Options, lies_in_flash, pool_bytes, run_compiled
+from host.experiment import SLACK, Options, lies_in_flash, load_samples, pool_bytes, run_compiled
 from host.ladder.rungs import Rung
 from host.model.graph import Graph
 from host.model.load import load_graph
@@ -141,7 +141,7 @@ def climb(
 def _run(
     compiled: Compiled, board: Board, options: Options, ladder: Ladder, result: RungResult, say: Callable[[str], None]
 ) -> None:  # fmt: skip
-    outcome = run_compiled(compiled, board, options, say=say)
+    outcome = run_compiled(compiled, board, options, load_samples(compiled, options), say=say)
     run = outcome.result
     ladder.counter, ladder.source = run.counter, run.source
     result.macs, result.arena_bytes, result.plan_bytes = run.macs, run.arena_bytes, run.plan_bytes
