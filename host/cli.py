@@ -15,8 +15,19 @@ from host.errors import HostError
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 TERMINATED = 143  # 128 + SIGTERM
 COMMANDS = (
-    "run", "flash", "export", "inspect", "tune", "profile", "bench", "ladder", "boards", "ports", "models",
-)  # fmt: skip
+    "run",
+    "flash",
+    "export",
+    "inspect",
+    "tune",
+    "profile",
+    "quantize",
+    "bench",
+    "ladder",
+    "boards",
+    "ports",
+    "models",
+)
 
 
 class _Lazy(click.Group):

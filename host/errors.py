@@ -11,6 +11,7 @@
     |  |- UnsupportedError        13   an operator, or a form of one, that we cannot run exactly
     |  |- NotAnOnnxError          30   the file is no .onnx file, or a damaged one
     |  |- NetworkError            31   a network script failed, or describes a network that cannot be
+    |  |- QuantizeError           32   a float network that cannot be quantised with these samples
     |- InputError                 14   an input of the wrong shape, type or format
     |- DoesNotFitError            15   plan or arena larger than the board's memory
     |- UnknownBoardError          16   no manifest of that name
@@ -101,6 +102,12 @@ class NetworkError(ModelError):
     def __init__(self, message: str, hint: str = "", *, place: str = ""):
         super().__init__(f"{place}: {message}" if place else message, hint)
         self.place = place
+
+
+class QuantizeError(ModelError):
+    """A float network cannot be quantised, or not with these samples and choices."""
+
+    exit_status = 32
 
 
 class InputError(HostError):

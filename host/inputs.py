@@ -56,8 +56,9 @@ def load(spec: str, graph: Graph, *, resize: bool = False) -> Samples:
     if path.suffix.lower() in IMAGE_SUFFIXES:
         if len(graph.inputs) != 1:
             raise InputError(f"{path.name}: an image is one input; the network has {len(graph.inputs)}")
-        return Samples([[_image_file(path, graph.tensors[graph.inputs[0].tensor])]], None, path.name)
-    arrays, labels = read_arrays(path, [border.name for border in graph.inputs])
+        arrays, labels = [read_image(path, graph.tensors[graph.inputs[0].tensor].shape)], None
+    else:
+        arrays, labels = read_arrays(path, [border.name for border in graph.inputs])
     return Samples(from_arrays(arrays, graph, path.name, resize=resize), labels, path.name)
 
 
@@ -184,16 +185,16 @@ def _to_pixels(image, height: int, width: int, depth: int) -> np.ndarray:
     return np.asarray(image, dtype=np.uint8).reshape(height, width, depth)
 
 
-def _image_file(path: Path, tensor: Tensor) -> np.ndarray:
+def read_image(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """An image file as pixels of the input's shape, uint8. Raises InputError."""
     from PIL import Image
 
-    size = _image_size(tensor.shape)
+    size = _image_size(shape)
     try:
         with Image.open(path) as image:
-            pixels = _to_pixels(image, *size)
+            return _to_pixels(image, *size).reshape(shape)
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"{path.name}: not a readable image ({error})") from error
-    return (pixels.astype(np.int16) - 128).astype(np.int8).reshape(tensor.shape)
 
 
 def resize_batch(array: np.ndarray, shape: tuple[int, ...], name: str) -> np.ndarray:

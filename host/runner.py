@@ -144,14 +144,17 @@ def layer_results(net: Network, result: Measurement) -> list[LayerResult]:
 
 
 def classes(graph: Graph, result: Measurement) -> list[int]:
-    """The class of each sample, for networks with one output of scores; empty for others, such as autoencoders."""
+    """The class of each sample; empty for networks without, see has_classes()."""
+    return [int(np.argmax(outputs[0])) for outputs in result.int8_outputs] if has_classes(graph) else []
+
+
+def has_classes(graph: Graph) -> bool:
+    """Whether the network has one output of scores; others, such as autoencoders, have none."""
     if len(graph.outputs) != 1:
-        return []
+        return False
     scores = graph.tensors[graph.outputs[0].tensor]
     restored = any(scores.elems == graph.tensors[border.tensor].elems for border in graph.inputs)
-    if scores.elems < 2 or scores.elems != scores.shape[-1] or restored:
-        return []
-    return [int(np.argmax(outputs[0])) for outputs in result.int8_outputs]
+    return scores.elems >= 2 and scores.elems == scores.shape[-1] and not restored
 
 
 def _outputs(net: Network, graph: Graph):

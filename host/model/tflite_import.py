@@ -34,26 +34,20 @@ def import_tflite(source: str | PathLike[str] | bytes, name: str | None = None) 
     Raises NotATfliteError, TruncatedModelError, FloatModelError or UnsupportedError, see `host.errors`;
     InputError if the path cannot be read.
     """
-    if isinstance(source, bytes):
-        content, stem = source, "network"
-    else:
-        try:
-            content, stem = Path(source).read_bytes(), Path(source).stem
-        except OSError as error:
-            raise InputError(f"{source}: {error.strerror}") from error
-    net = Net(read_file(content))
-    ops = [op for op in (_import_op(net, op) for op in net.file.ops) if op is not None]
-    outputs = net.output_borders()
-    graph = g.Graph(
-        name=name or stem,
-        tensors=[net.tensor(i) if i in net.used else net.unused(i) for i in range(len(net.file.tensors))],
-        ops=ops,
-        inputs=list(net.inputs.values()),
-        outputs=outputs,
-        source_sha256=hashlib.sha256(content).hexdigest(),
-    )
+    content, stem = read_source(source)
+    graph = Net(read_file(content)).graph(name or stem, content)
     _check_arithmetic(graph)
     return graph
+
+
+def read_source(source: str | PathLike[str] | bytes) -> tuple[bytes, str]:
+    """(contents, stem of the path) of a file. Raises InputError."""
+    if isinstance(source, bytes):
+        return source, "network"
+    try:
+        return Path(source).read_bytes(), Path(source).stem
+    except OSError as error:
+        raise InputError(f"{source}: {error.strerror}") from error
 
 
 def _check_arithmetic(graph: g.Graph) -> None:
@@ -71,6 +65,8 @@ def _check_arithmetic(graph: g.Graph) -> None:
 class Net:
     """The file while its operators are imported: tensors made on demand, and who has been written."""
 
+    real = False  # whether tensors are float32 rather than quantised: `host.model.tflite_float`
+
     def __init__(self, file: File):
         self.file = file
         self.used: dict[int, g.Tensor] = {}
@@ -85,6 +81,30 @@ class Net:
         for index in file.inputs:
             self._check_input(file.tensors[index])
 
+    def graph(self, name: str, content: bytes) -> g.Graph:
+        """Imports all operators. Raises what `import_tflite` does."""
+        ops = [op for op in map(self.import_op, self.file.ops) if op is not None]
+        outputs = self.output_borders()
+        return g.Graph(
+            name=name,
+            tensors=[
+                self.tensor(i) if i in self.used else self.unused(i) for i in range(len(self.file.tensors))
+            ],
+            ops=ops,
+            inputs=list(self.inputs.values()),
+            outputs=outputs,
+            source_sha256=hashlib.sha256(content).hexdigest(),
+        )
+
+    def import_op(self, op: FileOp) -> g.Op | None:
+        """One operator, or None for a border that is stripped."""
+        tensors = [self.file.tensors[i] for i in (*op.inputs, *op.outputs) if i >= 0]
+        if _import_border(self, op):
+            return None
+        if any(t.type in ("FLOAT32", "FLOAT16", "BFLOAT16", "FLOAT64") for t in tensors):
+            raise FloatModelError(f"{op.name} (operator {op.index}) computes in floating point", _FLOAT_HINT)
+        return import_known(self, op)
+
     def _check_input(self, t: FileTensor) -> None:
         """Refuse dynamic inputs, except for the batch, which the file's shape settles."""
         dynamic = any(s < 0 for s in t.signature[1:]) or any(s < 0 for s in t.shape)
@@ -92,12 +112,14 @@ class Net:
             raise UnsupportedError(f"input {t.name}: dynamic shape {(t.signature or t.shape)[:MAX_RANK]}")
         if t.raw is not None:
             raise UnsupportedError(f"input {t.name} is a constant")
-        if t.type != "FLOAT32":
-            self.inputs[t.index] = g.Border(t.index, t.name, _border_dtype(t))
-            self.tensor(t.index)
-        else:
-            # Keeps the place in the order; QUANTIZE fills it in.
-            self.inputs[t.index] = g.Border(-1, t.name, np.dtype("float32"))
+        self.inputs[t.index] = self._input_border(t)
+
+    def _input_border(self, t: FileTensor) -> g.Border:
+        """An input; a float32 one keeps its place in the order, QUANTIZE fills in the tensor behind it."""
+        if t.type == "FLOAT32":
+            return g.Border(-1, t.name, np.dtype("float32"))
+        self.tensor(t.index)
+        return g.Border(t.index, t.name, _border_dtype(t))
 
     def tensor(self, index: int) -> g.Tensor:
         """The graph's tensor for a file tensor that is used. Raises UnsupportedError, TruncatedModelError."""
@@ -130,7 +152,7 @@ class Net:
         return borders
 
 
-_FLOAT_HINT = "convert it with full integer quantisation (int8)"
+_FLOAT_HINT = "quantise it with `host quantize`"
 
 
 def _border_dtype(t: FileTensor) -> np.dtype:
@@ -165,7 +187,7 @@ def _quant(t: FileTensor, what: str, unsigned: bool) -> g.Quant | None:
 
     A bias keeps its scales, but they matter to nothing here and are not checked.
     """
-    if not len(t.scale):
+    if not len(t.scale) or t.type == "FLOAT32":
         return None
     if t.type == "INT32":
         return g.Quant(np.array(t.scale, np.float32), 0)
@@ -182,13 +204,8 @@ def _quant(t: FileTensor, what: str, unsigned: bool) -> g.Quant | None:
     return g.Quant(np.array(t.scale, np.float32), zero, t.axis if len(t.scale) > 1 else 0)
 
 
-def _import_op(net: Net, op: FileOp) -> g.Op | None:
-    """One operator, or None for a border that is stripped. Raises what `import_tflite` does."""
-    tensors = [net.file.tensors[i] for i in (*op.inputs, *op.outputs) if i >= 0]
-    if _import_border(net, op):
-        return None
-    if any(t.type in ("FLOAT32", "FLOAT16", "BFLOAT16", "FLOAT64") for t in tensors):
-        raise FloatModelError(f"{op.name} (operator {op.index}) computes in floating point", _FLOAT_HINT)
+def import_known(net: Net, op: FileOp) -> g.Op:
+    """One operator of `IMPORTERS`. Raises UnsupportedError."""
     if op.name not in IMPORTERS:
         raise refuse(op, "not supported")
     least, most, importer = IMPORTERS[op.name]

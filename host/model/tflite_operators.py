@@ -40,8 +40,12 @@ def supported_hint() -> str:
 
 
 def activation(net: Net, op: FileOp, index: int) -> g.Tensor:
-    """An 8-bit tensor with one scale, constant or not."""
+    """An 8-bit tensor with one scale, constant or not; of a float network a float32 one."""
     t = net.tensor(index)
+    if net.real:
+        if t.dtype != np.float32:
+            raise refuse(op, f"tensor {index} ({t.name}) is {t.dtype}, not float32")
+        return t
     if t.dtype != np.int8:
         raise refuse(op, f"tensor {index} ({t.name}) is {t.dtype}, not 8 bits")
     if t.quant is None or t.quant.per_channel:
@@ -77,6 +81,8 @@ def _expect_shape(op: FileOp, y: g.Tensor, shape: tuple[int, ...]) -> None:
 
 
 def _same_quant(op: FileOp, x: g.Tensor, y: g.Tensor) -> None:
+    if x.quant is None or y.quant is None:
+        return  # both are float32
     if x.quant.zero_point != y.quant.zero_point or x.quant.scale[0] != y.quant.scale[0]:
         raise refuse(op, "input and output must have one scale and zero point")
 
@@ -112,6 +118,10 @@ def _window(
 def _weights(net: Net, op: FileOp, x: g.Tensor, rank: int, axis: int) -> g.Tensor:
     """The constant weights, quantised as the 8-bit specification demands."""
     w = net.tensor(op.inputs[1])
+    if net.real:
+        if w.data is None or w.dtype != np.float32 or len(w.shape) != rank:
+            raise refuse(op, f"weights {w.dtype} {w.shape} must be a float32 constant with {rank} dimensions")
+        return w
     if w.data is None or w.dtype != np.int8 or w.quant is None or len(w.shape) != rank:
         raise refuse(op, f"weights {w.shape} must be an 8-bit constant with scales and {rank} dimensions")
     if w.unsigned != x.unsigned:
@@ -128,8 +138,9 @@ def _operands(net: Net, op: FileOp, channels: int) -> tuple[int, int, int]:
     bias = op.inputs[2] if len(op.inputs) > 2 else -1
     if bias >= 0:
         b = net.tensor(bias)
-        if b.data is None or b.dtype != np.int32 or b.shape != (channels,):
-            raise refuse(op, f"bias {b.dtype} {b.shape} must be a constant int32 ({channels},)")
+        dtype = np.dtype("float32" if net.real else "int32")
+        if b.data is None or b.dtype != dtype or b.shape != (channels,):
+            raise refuse(op, f"bias {b.dtype} {b.shape} must be a constant {dtype} ({channels},)")
         if np.any(net.file.tensors[bias].zero_point != 0):
             raise refuse(op, "bias with a zero point")
     return op.inputs[0], op.inputs[1], bias
@@ -250,7 +261,9 @@ def _pool(net: Net, op: FileOp) -> g.Op:
         "FilterWidth",
         "FusedActivationFunction",
     )
-    if x.quant.zero_point != y.quant.zero_point or abs(x.quant.scale[0] - y.quant.scale[0]) > 1e-6:
+    if not net.real and (
+        x.quant.zero_point != y.quant.zero_point or abs(x.quant.scale[0] - y.quant.scale[0]) > 1e-6
+    ):
         raise refuse(op, "input and output must have one scale and zero point")
     padding, (oh, ow) = _window(op, x, scheme, (kh, kw), (sh, sw))
     _expect_shape(op, y, (1, oh, ow, x.shape[3]))
@@ -280,7 +293,8 @@ def _pad(net: Net, op: FileOp) -> g.Op:
         raise refuse(op, f"paddings {pads.tolist() if pads.size < 20 else pads.shape}")
     if len(op.inputs) > 2:
         fill = activation(net, op, op.inputs[2])
-        if fill.data is None or fill.elems != 1 or int(fill.data.reshape(())) != y.quant.zero_point:
+        zero = 0 if net.real else y.quant.zero_point
+        if fill.data is None or fill.elems != 1 or fill.data.item() != zero:
             raise refuse(op, "pad value other than the zero point")
     pairs = tuple((int(a), int(b)) for a, b in pads)
     _expect_shape(op, y, tuple(n + a + b for n, (a, b) in zip(x.shape, pairs, strict=True)))
@@ -300,7 +314,7 @@ def _softmax(net: Net, op: FileOp) -> g.Op:
     (beta,) = op.option("SoftmaxOptions", "Beta")
     if not 0 < beta < math.inf or not x.shape:
         raise refuse(op, f"beta {beta} on input {x.shape}")
-    if y.quant.zero_point != -128 or abs(y.quant.scale[0] - 1 / 256) > 1e-6:
+    if not net.real and (y.quant.zero_point != -128 or abs(y.quant.scale[0] - 1 / 256) > 1e-6):
         raise refuse(op, "output must have scale 1/256 and the lowest zero point")
     if x.shape[-1] > 2**11:
         # The sum of exponentials has 12 integer bits.

@@ -127,9 +127,14 @@ def _file_tensor(tensor: g.Tensor) -> _FileTensor:
     )
 
 
+def _crosses(graph: g.Graph, border: g.Border) -> bool:
+    """Whether a border is float32 and the tensor behind it is not."""
+    return border.dtype == np.float32 and graph.tensors[border.tensor].dtype != np.float32
+
+
 def _write_input(file: _File, graph: g.Graph, border: g.Border) -> int:
-    """The subgraph input of a border; a float32 one is quantised by an operator."""
-    if np.dtype(border.dtype) != np.float32:
+    """The subgraph input of a border; a float32 one of a quantised tensor is quantised by an operator."""
+    if not _crosses(graph, border):
         return border.tensor
     shape = graph.tensors[border.tensor].shape
     index = file.add(_FileTensor(border.name, shape, np.dtype("float32")))
@@ -138,8 +143,8 @@ def _write_input(file: _File, graph: g.Graph, border: g.Border) -> int:
 
 
 def _write_output(file: _File, graph: g.Graph, border: g.Border) -> int:
-    """The subgraph output of a border; a float32 one is dequantised by an operator."""
-    if np.dtype(border.dtype) != np.float32:
+    """The subgraph output of a border; a float32 one of a quantised tensor is dequantised by an operator."""
+    if not _crosses(graph, border):
         return border.tensor
     shape = graph.tensors[border.tensor].shape
     index = file.add(_FileTensor(border.name, shape, np.dtype("float32")))
@@ -198,6 +203,9 @@ def _with_bias(file: _File, graph: g.Graph, op: g.Conv2D) -> tuple[int, ...]:
     if len(inputs) == 3:
         return inputs
     x, w = graph.tensors[inputs[0]].quant, graph.tensors[inputs[1]]
+    if x is None or w.quant is None:
+        zeros = np.zeros(w.shape[0], np.float32)
+        return (*inputs, file.add(_FileTensor("bias", zeros.shape, zeros.dtype, data=zeros)))
     zeros = np.zeros(w.shape[0], np.int32)
     scale = x.scale * w.quant.scale
     return (*inputs, file.add(_FileTensor("bias", zeros.shape, zeros.dtype, scale, data=zeros)))

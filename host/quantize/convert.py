@@ -1,0 +1,161 @@
+"""A float graph and the ranges of its tensors to an int8 graph, in TensorFlow Lite's scheme.
+
+Weights are symmetric, activations asymmetric: see host.model.scales for the formulas. Tensors that an operator must
+not rescale between (pools, concatenation, reshape, padding, transposition, resizing) share the union of their ranges.
+Softmax gives scale 1/256 and zero point -128; where what follows shares another range, a QUANTIZE stands between.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from host.errors import QuantizeError, UnsupportedError
+from host.model import graph as g
+from host.model import scales
+from host.oracle.ops import PARAMS
+from host.quantize.ranges import Range
+
+SOFTMAX_QUANT = g.Quant(np.array([1 / 256], np.float32), -128)
+SOFTMAX_RANGE = (0.0, 1.0)
+BORDER_TYPES = ("float32", "int8")
+INT8 = np.dtype(np.int8)
+# Operators whose output has the scale and zero point of their inputs.
+_ONE_SCALE = (
+    g.AveragePool2D,
+    g.MaxPool2D,
+    g.Pad,
+    g.Reshape,
+    g.Transpose,
+    g.Concatenation,
+    g.ResizeNearest,
+)
+
+
+@dataclass(frozen=True)
+class Choices:
+    """How to quantise. Border types are float32 (quantised and dequantised at the border) or int8."""
+
+    per_channel: bool = True
+    input_type: str = "float32"
+    output_type: str = "float32"
+
+
+def quantise_graph(graph: g.Graph, ranges: dict[int, Range], choices: Choices | None = None) -> g.Graph:
+    """The int8 graph; tensors keep their indices, new ones follow them.
+
+    Raises QuantizeError where scales overflow the arithmetic of an operator, UnsupportedError for an operator that
+    has no int8 form here.
+    """
+    choices = choices or Choices()
+    result = graph.copy()
+    _unshare(result)
+    weights = {i for op in result.ops if isinstance(op, g.Weighted) for i in op.inputs[1:3]}
+    _set_activations(result, ranges, weights)
+    for op in result.ops:
+        if isinstance(op, g.Weighted):
+            _set_parameters(result, op, choices.per_channel)
+    for borders, wanted in ((result.inputs, choices.input_type), (result.outputs, choices.output_type)):
+        for border in borders:
+            border.dtype = np.dtype(wanted)
+    for op in result.ops:
+        _check(result, op)
+    return result
+
+
+def _unshare(graph: g.Graph) -> None:
+    """Weights and biases that several operators read become several: each is quantised for its operator's input."""
+    taken: set[int] = set()
+    for op in graph.ops:
+        inputs = list(op.inputs)
+        for place in range(1, min(3, len(inputs))) if isinstance(op, g.Weighted) else ():
+            if inputs[place] in taken:
+                graph.tensors.append(replace(graph.tensors[inputs[place]]))
+                inputs[place] = len(graph.tensors) - 1
+            taken.add(inputs[place])
+        taken.discard(-1)
+        op.inputs = tuple(inputs)
+
+
+def _set_activations(graph: g.Graph, ranges: dict[int, Range], weights: set[int]) -> None:
+    """Scales of all tensors that are not weights or biases; constants among them become int8."""
+    fixed = {op.outputs[0] for op in graph.ops if isinstance(op, g.Softmax)}
+    for group in _groups(graph, ranges):
+        low, high = min(ranges[i][0] for i in group), max(ranges[i][1] for i in group)
+        of_softmax = fixed & set(group)
+        if of_softmax and SOFTMAX_RANGE[0] <= low and high <= SOFTMAX_RANGE[1]:
+            quant, of_softmax = SOFTMAX_QUANT, set()
+        else:
+            quant = scales.activation_quant(low, high)
+        for index in group:
+            tensor = graph.tensors[index]
+            if tensor.data is not None and index in weights:
+                raise QuantizeError(f"tensor {tensor.name} is both weights and an operand")
+            data = None if tensor.data is None else scales.quantise(tensor.data, quant)
+            graph.tensors[index] = replace(tensor, dtype=INT8, quant=quant, data=data)
+        for index in sorted(of_softmax):
+            _rescale_softmax(graph, index)
+
+
+def _groups(graph: g.Graph, ranges: dict[int, Range]) -> list[list[int]]:
+    """Tensors that must have one scale, in order of their indices."""
+    leader = {index: index for index in ranges}
+
+    def find(index: int) -> int:
+        while leader[index] != index:
+            index = leader[index]
+        return index
+
+    for op in graph.ops:
+        if isinstance(op, _ONE_SCALE):
+            for index in op.inputs:
+                a, b = sorted((find(index), find(op.outputs[0])))
+                leader[b] = a
+    groups = defaultdict(list)
+    for index in sorted(ranges):
+        groups[find(index)].append(index)
+    return list(groups.values())
+
+
+def _rescale_softmax(graph: g.Graph, index: int) -> None:
+    """Softmax writes a new tensor of its fixed scale, and a QUANTIZE the old one."""
+    at, softmax = next((i, op) for i, op in enumerate(graph.ops) if op.outputs == (index,))
+    tensor = graph.tensors[index]
+    graph.tensors.append(replace(tensor, name=f"{tensor.name}/softmax", quant=SOFTMAX_QUANT))
+    fresh = len(graph.tensors) - 1
+    graph.ops[at] = replace(softmax, outputs=(fresh,))
+    graph.ops.insert(at + 1, g.Quantize((fresh,), (index,), softmax.index))
+
+
+def _set_parameters(graph: g.Graph, op: g.Weighted, per_channel: bool) -> None:
+    """Weights and bias of an operator."""
+    axis = 3 if isinstance(op, g.DepthwiseConv2D) else 0
+    x, w = graph.tensors[op.inputs[0]], graph.tensors[op.inputs[1]]
+    bias = graph.tensors[op.inputs[2]] if len(op.inputs) > 2 and op.inputs[2] >= 0 else None
+    assert x.quant is not None and w.data is not None
+    for tensor in (w, bias):
+        if tensor is not None and not np.isfinite(tensor.data).all():
+            raise QuantizeError(f"tensor {tensor.name} has values that are no finite numbers")
+    real_bias = None if bias is None else bias.data
+    scale = scales.weight_scales(w.data, real_bias, float(x.quant.scale[0]), axis, per_channel=per_channel)
+    w.data = scales.quantise_weights(w.data, scale, axis)
+    w.dtype, w.quant = INT8, g.Quant(scale, 0, axis if len(scale) > 1 else 0)
+    if bias is not None:
+        bias_scale = x.quant.scale * scale
+        bias.data = scales.quantise_bias(bias.data, bias_scale)
+        bias.dtype, bias.quant = bias.data.dtype, g.Quant(bias_scale, 0)
+
+
+def _check(graph: g.Graph, op: g.Op) -> None:
+    """Refuses scales that overflow the arithmetic of an operator."""
+    try:
+        if type(op) in PARAMS:
+            PARAMS[type(op)](graph, op)
+    except UnsupportedError as error:
+        name = graph.tensors[op.outputs[0]].name
+        raise QuantizeError(
+            f"{op.kind} (operator {op.index}, {name}): {error.message}",
+            "its range over the samples is too small for its weights: give more samples, or --ranges minmax",
+        ) from error
