@@ -8,6 +8,7 @@ import numpy as np
 
 from host.model import graph as g
 from host.model.builder import Builder
+from host.quantize import floats
 
 FLOAT = np.dtype(np.float32)
 
@@ -59,3 +60,10 @@ def inputs_of(graph: g.Graph, count: int, seed: int = 1) -> list[list[np.ndarray
     rng = np.random.default_rng(seed)
     shapes = [graph.tensors[b.tensor].shape for b in graph.inputs]
     return [[rng.normal(0, 1, s).astype(FLOAT) for s in shapes] for _ in range(count)]
+
+
+def run_float(graph: g.Graph, *inputs: np.ndarray) -> list[np.ndarray]:
+    """The outputs of a float network with the file's axes, of inputs with the file's axes."""
+    tensors = [b.to_tensor(array) for b, array in zip(graph.inputs, inputs, strict=True)]
+    values = floats.run_float(graph, tensors)
+    return [b.to_user(values[b.tensor]) for b in graph.outputs]

@@ -16,7 +16,6 @@ from host.model.tflite_file import FileOp, FileTensor, read_file
 from host.model.tflite_import import Net, import_known, read_source
 from host.model.tflite_operators import activation, refuse
 
-_ACTIVATION_OPERATORS = {"RELU": "RELU", "RELU6": "RELU6", "RELU_N1_TO_1": "RELU_N1_TO_1"}
 _QUANTIZED = ("INT8", "UINT8", "INT16")
 
 
@@ -49,9 +48,8 @@ class FloatNet(Net):
                 f"{op.name} (operator {op.index}) is quantised already",
                 "`host run` takes int8 networks as they are",
             )
-        if op.name in _ACTIVATION_OPERATORS:
-            self._fuse(op, _ACTIVATION_OPERATORS[op.name])
-            return None
+        if op.name in g.ACTIVATIONS:
+            return self._apply(op, op.name)
         result = import_known(self, op)
         self.ops[result.outputs[0]] = result
         return result
@@ -80,23 +78,33 @@ class FloatNet(Net):
         self.written.add(target.index)
         return True
 
-    def _fuse(self, op: FileOp, name: str) -> None:
-        """The operator that writes the activation's input applies it; nothing else may read that input."""
+    def _apply(self, op: FileOp, name: str) -> g.Op | None:
+        """The operator that writes the activation's input applies it; a pool of one pixel where others read that."""
         if len(op.inputs) != 1 or len(op.outputs) != 1 or op.outputs[0] in self.written:
             raise refuse(op, f"{len(op.inputs)} inputs, {len(op.outputs)} outputs")
         source, target = op.inputs[0], op.outputs[0]
+        if source not in self.written:
+            raise refuse(op, f"input tensor {source} has no value yet")
+        x = activation(self, op, source)
+        if activation(self, op, target).shape != x.shape:
+            raise refuse(op, "input and output differ in shape")
         writer = self.ops.get(source)
         readers = [o for o in self.file.ops if source in o.inputs]
-        fused = getattr(writer, "activation", None)
-        if fused != "NONE" or len(readers) > 1 or source in self.file.outputs:
-            raise refuse(op, "only an activation that the operator before it can apply is supported")
-        if activation(self, op, target).shape != activation(self, op, source).shape:
-            raise refuse(op, "input and output differ in shape")
-        assert writer is not None
-        writer.activation = name  # type: ignore[attr-defined]
-        writer.outputs = (target,)
-        self.ops[target] = self.ops.pop(source)
         self.written.add(target)
+        if (
+            getattr(writer, "activation", "") == "NONE"
+            and len(readers) == 1
+            and source not in self.file.outputs
+        ):
+            writer.activation, writer.outputs = name, (target,)  # type: ignore[union-attr]
+            self.ops[target] = self.ops.pop(source)
+            return None
+        if len(x.shape) != 4:
+            raise refuse(
+                op, f"on {x.shape}: only an activation that the operator before it can apply, or of an image"
+            )
+        self.ops[target] = g.MaxPool2D((source,), (target,), op.index, activation=name)
+        return self.ops[target]
 
 
 def _border(t: FileTensor) -> g.Border:

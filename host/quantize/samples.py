@@ -68,7 +68,7 @@ def from_arrays(
             raise QuantizeError(f"{name}: there are no samples in it")
         if resize and array.dtype == np.uint8:
             array = resize_batch(array, shape, name)
-        batch = as_batch(array, shape, name)
+        batch = as_batch(array, shape, name, border)
         if array.dtype == np.uint8:
             low, high = pixel_range or PIXEL_RANGE
             batch = low + batch * ((high - low) / 255)

@@ -19,6 +19,7 @@ from host.model.tflite_write import write_tflite
 from tests.emulator.test_cli import HOST, refused
 from tests.emulator.test_cli import host as command
 from tests.float_nets import dequantised, inputs_of, small
+from tests.onnx_nets import Maker, reference
 
 
 @pytest.fixture
@@ -78,6 +79,39 @@ def test_a_float_script_with_several_inputs_runs_exactly_afterwards(tmp_path: Pa
     assert {b.dtype for b in import_tflite(out).inputs} == {np.dtype(np.int8)}
     report = run(out, arrays, check="layers").report
     assert report.bit_exact is True and report.samples == 8
+
+
+def test_a_float_onnx_file_runs_exactly_afterwards(tmp_path: Path):
+    m = Maker((1, 3, 12, 10))
+    x = m.node(
+        "Conv",
+        ["x", m.random("w0", 8, 3, 3, 3), m.random("b0", 8)],
+        "conv",
+        pads=[1, 1, 1, 1],
+        strides=[2, 2],
+    )
+    x = m.node("Relu", [x], "relu")
+    x = m.node("Conv", [x, m.random("w1", 8, 4, 3, 3)], "grouped", group=2, pads=[1, 1, 1, 1])
+    x = m.node("Add", [x, "relu"], "sum")
+    x = m.node("ConvTranspose", [x, m.random("w2", 8, 4, 2, 2)], "up", strides=[2, 2])
+    x = m.node("GlobalAveragePool", [x], "pooled")
+    x = m.node(
+        "Gemm", [m.node("Flatten", [x], "flat"), m.random("w3", 5, 4), m.random("b3", 5)], "scores", transB=1
+    )
+    content = m.bytes(m.node("Softmax", [x], "probabilities"))
+    (tmp_path / "net.onnx").write_bytes(content)
+    images = np.random.default_rng(2).normal(0, 1, (16, 3, 12, 10)).astype(np.float32)
+    np.savez(tmp_path / "x.npz", x=images, y=[int(reference(content, i[None])[0].argmax()) for i in images])
+    out = tmp_path / "int8.tflite"
+    done = command("quantize", tmp_path / "net.onnx", "-s", tmp_path / "x.npz", "-o", out, "--json", "-")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["accuracy"]["float"] == 1.0 and result["accuracy"]["int8"] >= 0.8
+    assert result["outputs"][0]["sqnr_db"] > 25 and result["inputs"][0]["shape"] == [1, 12, 10, 3]
+    ran = run(out, images.transpose(0, 2, 3, 1), check="layers")
+    assert ran.report.bit_exact is True
+    wanted = np.concatenate([reference(content, i[None])[0] for i in images])
+    assert np.abs(ran.outputs[0][:, 0] - wanted).max() <= result["outputs"][0]["max_error"] + 1e-5
 
 
 def test_refusals_are_one_line(float_digits: Path, images: Path, tmp_path: Path):

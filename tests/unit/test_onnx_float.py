@@ -10,7 +10,7 @@ import pytest
 from host.errors import UnsupportedError
 from host.model import graph as g
 from host.model.onnx import import_onnx_float
-from tests.float_graph import run_float
+from tests.float_nets import run_float
 from tests.onnx_nets import Maker, reference
 
 Build = Callable[[Maker], str]

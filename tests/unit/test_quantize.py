@@ -398,11 +398,13 @@ def test_an_activation_of_its_own_fuses() -> None:
     assert [(op.kind, op.activation, op.outputs) for op in graph.ops] == [("ADD", "RELU", (2,))]
     x = np.array([[-1, 2, 0, 5]], FLOAT)
     np.testing.assert_array_equal(run_float(graph, [x])[2], Reference(content).run([x])[0])
-    again = float_file(add, relu, _FileOp("ADD", (1, 2), (3,), "AddOptions"), shapes=((1, 4),) * 4)
-    with pytest.raises(
-        UnsupportedError, match=r"RELU \(operator 1\): only an activation that the operator before"
-    ):
-        import_tflite_float(again)
+    ops = add, relu, _FileOp("ADD", (1, 2), (3,), "AddOptions")
+    with pytest.raises(UnsupportedError, match=r"RELU \(operator 1\): on \(1, 4\): only an activation that"):
+        import_tflite_float(float_file(*ops, shapes=((1, 4),) * 4))
+    content = float_file(*ops, shapes=((1, 2, 2, 1),) * 4)
+    graph, x = import_tflite_float(content), x.reshape(1, 2, 2, 1)
+    assert [op.kind for op in graph.ops] == ["ADD", "MAX_POOL_2D", "ADD"]
+    np.testing.assert_array_equal(run_float(graph, [x])[3], Reference(content).run([x])[0])
 
 
 def test_weights_stored_as_float16_are_unpacked() -> None:

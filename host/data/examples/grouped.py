@@ -1,6 +1,6 @@
-"""Quantised by hand: a stride-2 convolution, then dilated and depthwise separable ones, and a classifier.
+"""Quantised by hand: a stride-2 convolution, then grouped, dilated and depthwise separable ones, and a classifier.
 
-    host run dilated.py
+    host run grouped.py
 
 Weights are random; a network of yours would load them, for example from a .npz file beside the script.
 """
@@ -17,10 +17,12 @@ def real(*shape: int) -> np.ndarray:
     return rng.normal(0, 1 / np.sqrt(np.prod(shape[1:])), shape)
 
 
-net = Builder("dilated")
+net = Builder("grouped")
 x = net.input((32, 32, 3), scale=1 / 128)
 # real weights are quantised, with a scale for each output channel
 x = net.conv2d(x, real(16, 3, 3, 3), real(16), scale=1 / 64, zero_point=-128, stride=2, activation="RELU")
+# four groups: output channels 0 to 3 read input channels 0 to 3, and so on
+x = net.conv2d(x, real(16, 3, 3, 4), scale=1 / 64, zero_point=-128, groups=4, activation="RELU")
 # every second pixel of a 5x5 field
 y = net.conv2d(x, real(16, 3, 3, 16), scale=1 / 64, dilation=2)
 x = net.add(x, y, scale=1 / 64, zero_point=-128, activation="RELU")
