@@ -51,6 +51,12 @@ struct nudged_channel {
     int32_t nudge_high;
 };
 
+/* Channel record AFFINE of binary_conv2d: see params.def. With output_bits, multiplier is the bound of the sum. Any values. */
+struct affine_channel {
+    int32_t multiplier;
+    int32_t offset;
+};
+
 #define OP_INPUTS 3 /* most tensors that an operator reads */
 
 /* Inputs that the operator does not have are NULL. Tensors are int8 unless params.def says otherwise. */
@@ -83,9 +89,10 @@ enum weights_layout {
     WEIGHTS_BYTEPAIRS,
     WEIGHTS_TRANSPOSED_BYTEPAIRS,
     WEIGHTS_ROWS4,
-    WEIGHTS_SAMPLES
+    WEIGHTS_SAMPLES,
+    WEIGHTS_BITS
 };
-enum channels_layout { CHANNELS_NONE, CHANNELS_BMS, CHANNELS_BMSN };
+enum channels_layout { CHANNELS_NONE, CHANNELS_BMS, CHANNELS_BMSN, CHANNELS_AFFINE };
 
 struct kernel {
     const char *name;

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "bits.h"
 #include "deformable.h"
 #include "dsp/depthwise_planes.h"
 #include "dsp/gemm.h"
@@ -76,6 +77,10 @@ static uint32_t channel_count(const struct kernel *kernel, const void *params) {
         return (uint32_t)((const struct fully_connected_params *)params)->out_c;
     case OP_deformable_conv2d:
         return (uint32_t)((const struct deformable_conv2d_params *)params)->out_c;
+    case OP_binary_conv2d:
+        return (uint32_t)((const struct binary_conv2d_params *)params)->out_c;
+    case OP_planes_conv2d:
+        return (uint32_t)((const struct planes_conv2d_params *)params)->out_c;
     default:
         return 0;
     }
@@ -106,6 +111,15 @@ static uint32_t ohwi_elems(const struct kernel *kernel, const void *params) {
     default:
         return 0;
     }
+}
+
+static uint32_t bits_words(const struct kernel *kernel, const void *params) {
+    if (kernel->op == OP_binary_conv2d) {
+        const struct binary_conv2d_params *p = params;
+        return (uint32_t)(p->out_c * p->kernel_h * p->kernel_w * bit_words(p->in_c));
+    }
+    const struct planes_conv2d_params *p = params;
+    return (uint32_t)(p->out_c * p->kernel_h * p->kernel_w * p->weight_planes * bit_words(p->in_c));
 }
 
 /* dsp/winograd.h: for each group int16 pairs of two output channels together, then int32 fixes of each. */
@@ -158,6 +172,8 @@ uint32_t kernel_weights_bytes(const struct kernel *kernel, const void *params) {
         const struct fully_connected_params *p = params;
         return 4 * (uint32_t)((p->out_c + 3) / 4) * (uint32_t)rows4_block_words(p->in_c);
     }
+    case WEIGHTS_BITS:
+        return 4 * bits_words(kernel, params);
     case WEIGHTS_SOFTMAX_TABLE:
         return 256 * sizeof(int32_t);
     default:
@@ -171,6 +187,8 @@ uint32_t kernel_channels_bytes(const struct kernel *kernel, const void *params) 
         return channel_count(kernel, params) * (uint32_t)sizeof(struct requant_channel);
     case CHANNELS_BMSN:
         return channel_count(kernel, params) * (uint32_t)sizeof(struct nudged_channel);
+    case CHANNELS_AFFINE:
+        return channel_count(kernel, params) * (uint32_t)sizeof(struct affine_channel);
     default:
         return 0;
     }

@@ -83,6 +83,16 @@ struct field_range {
 #define RANGE_perm_1            AXIS
 #define RANGE_perm_2            AXIS
 #define RANGE_perm_3            AXIS
+#define RANGE_value_clear       INT8
+#define RANGE_value_set         INT8
+#define RANGE_zero_padding      {0, 1}
+#define RANGE_output_bits       {0, 1}
+#define RANGE_sum_min           {-MAX_REDUCE, MAX_REDUCE}
+#define RANGE_sum_max           {-MAX_REDUCE, MAX_REDUCE}
+#define RANGE_lift              {0, 30}
+#define RANGE_down              {0, 31}
+#define RANGE_planes            {1, 4}
+#define RANGE_weight_planes     {1, 4}
 
 #define FIELD(name)                  RANGE_##name,
 #define OP(id, name, inputs, fields) static const struct field_range name##_ranges[] = {fields};

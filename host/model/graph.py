@@ -317,6 +317,88 @@ class ResizeNearest(Op):
 
 
 @dataclass
+class Binarise(Op):
+    """int8 [..., c] to bits along the channels, int32 [..., ceil(c / 32)].
+
+    Bit c % 32 of word c // 32 is x < zero point. A set bit is -1, a clear one +1; those behind
+    the last channel are clear. LceQuantize.
+    """
+
+    KIND = "LceQuantize"
+
+
+@dataclass
+class Unbinarise(Op):
+    """Bits back to int8: +1 and -1 in the output's scale, rounded and saturated. LceDequantize."""
+
+    KIND = "LceDequantize"
+
+
+@dataclass
+class BinaryConv2D(Weighted):
+    """inputs: x bits, weights int32 [oc,kh,kw,words], multiplier and bias float32 [oc], thresholds int32 [oc].
+
+    An int8 output has multiplier and bias, one of bits thresholds; what is absent is -1.
+
+    The sum of +-1 products is that of `channels_in` input channels; `one_padding` says that padding is +1, else it is
+    0. int8 is float32 (clamp(sum) * multiplier + bias) in the output's scale; a bit is set where the number of -1
+    products exceeds the channel's threshold. LceBconv2d; host.oracle.binary has the formulas.
+
+    Source: Rastegari 2016 (XNOR-Net, whose scaling factors are the multipliers).
+    """
+
+    KIND = "LceBconv2d"
+    channels_in: int = 1
+    stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    padding: Padding = field(default_factory=Padding)
+    one_padding: bool = True
+    activation: str = "NONE"
+
+    def macs(self, graph: Graph) -> int:
+        """One for each bit of the window, those behind the last channel excepted."""
+        out_c, kernel_h, kernel_w, _ = graph.tensors[self.inputs[1]].shape
+        _, out_h, out_w, _ = graph.tensors[self.outputs[0]].shape
+        return out_h * out_w * out_c * kernel_h * kernel_w * self.channels_in
+
+
+@dataclass
+class BinaryMaxPool2D(Pool2D):
+    """Largest of a window of bits: -1 only where all are. LceBMaxPool2d."""
+
+    KIND = "LceBMaxPool2d"
+
+
+@dataclass
+class BitPlanes(Op):
+    """int8 [1,h,w,c] to `planes` planes of bits, int32 [1,h,w,planes*ceil(c/32)]: plane b has bit b of the level.
+
+    The level is x - zero point, clamped to 0 .. 2**planes - 1. Source: Zhou 2016 (DoReFa-Net).
+    """
+
+    KIND = "BIT_PLANES"
+    planes: int = 1
+
+
+@dataclass
+class PlanesConv2D(Weighted):
+    """inputs: planes of x, weights int8 [oc,kh,kw,ic], bias int32 [oc] or -1.
+
+    What CONV_2D computes of the levels that BIT_PLANES made (their scale is the planes' tensor's, their zero point 0),
+    with weights of `weight_planes` bits: odd numbers from -(2**weight_planes - 1) to 2**weight_planes - 1.
+    Source: Zhou 2016 (DoReFa-Net), whose weights are these times a scale.
+    """
+
+    KIND = "PLANES_CONV_2D"
+    planes: int = 1
+    weight_planes: int = 1
+    stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    padding: Padding = field(default_factory=Padding)
+    activation: str = "NONE"
+
+
+@dataclass
 class Graph:
     """A network: operators in execution order over one list of tensors.
 

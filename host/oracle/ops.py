@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from host.model import graph as g
+from host.oracle import binary
 from host.oracle import fixedpoint as fx
 from host.oracle import params as p
 from host.oracle.convolution import conv2d, depthwise_conv2d, padded_input, taps_of, transposed_conv2d
@@ -144,6 +145,7 @@ OPS: dict[type[g.Op], Callable[..., np.ndarray]] = {
     g.Quantize: quantize,
     g.Concatenation: concatenation,
     g.ResizeNearest: resize_nearest,
+    **binary.OPS,
 }
 
 # What raises UnsupportedError for scales out of range; the importer calls each once.
@@ -159,4 +161,5 @@ PARAMS: dict[type[g.Op], Callable[..., object]] = {
     g.Mean: p.mean_params,
     g.Softmax: p.softmax_params,
     g.Quantize: p.requantize_params,
+    **binary.PARAMS,
 }

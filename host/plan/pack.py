@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from host.defs import KernelDef
-from host.plan import pack_depthwise, pack_gemm, pack_transposed, pack_winograd
+from host.plan import pack_binary, pack_depthwise, pack_gemm, pack_transposed, pack_winograd
 from host.plan.network import Step
 
 
@@ -92,10 +92,12 @@ _WEIGHTS: dict[str, Callable[[Step], bytes | None]] = {
     "TRANSPOSED_BYTEPAIRS": pack_transposed.transposed_bytepairs,
     "ROWS4": pack_gemm.rows4,
     "SAMPLES": pack_gemm.samples,
+    "BITS": pack_binary.bits,
 }
 
 _CHANNELS: dict[str, Callable[[Step], bytes | None]] = {
     "NONE": _none,
     "BMS": _int32_records,
     "BMSN": _int32_records,
+    "AFFINE": _int32_records,
 }

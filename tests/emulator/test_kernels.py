@@ -17,7 +17,13 @@ from tests import nets
 from tests.unit.test_plan import conv_chain, reseal
 
 # Strategies are named by TensorFlow Lite's operator, kernels by ours.
-STRATEGY_OF = {"copy_slice": "concatenation", "requantize": "quantize", "resize_nearest": "resize"}
+STRATEGY_OF = {
+    "copy_slice": "concatenation",
+    "requantize": "quantize",
+    "resize_nearest": "resize",
+    "unbinarise": "binarise",
+    "bit_planes": "planes_conv2d",
+}
 ON_DEVICE = settings(max_examples=12, suppress_health_check=list(HealthCheck))
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from host import defs, native
 from host.plan import pack
 from host.plan.network import Step
+from tests.kernels import cases_binary
 
 ROUND_DOUBLE, ROUND_SINGLE = 0, 1
 INT32_MAX = 2**31 - 1
@@ -112,11 +113,14 @@ def blobs(case: Case, kernel: defs.KernelDef, *, hostile: bool = False) -> tuple
     else:
         weights = int8_data(rng, size, case.kind)
     rng = np.random.default_rng((case.seed, 2))
-    words = {"NONE": 0, "BMS": 3, "BMSN": 5}[kernel.channels]
+    words = {"NONE": 0, "BMS": 3, "BMSN": 5, "AFFINE": 2}[kernel.channels]
     channels = b""
     if words:
         count = native.channels_bytes(kernel.name, packed) // (4 * words)
-        channels = _records(rng, count, case.kind, kernel.channels)
+        if kernel.channels == "AFFINE":
+            channels = cases_binary.records(rng, count, case.params)
+        else:
+            channels = _records(rng, count, case.kind, kernel.channels)
     if kernel.weights in PACKED and not hostile:
         weights = _packed(case, kernel)
     elif kernel.weights.startswith("PLANES"):
@@ -416,6 +420,7 @@ CASES: dict[str, Callable[[tuple[str, ...]], st.SearchStrategy[dict[str, int]]]]
     "copy_slice": lambda _: _copy_slice(),
     "resize_nearest": lambda _: _resize_nearest(),
     "requantize": lambda _: _requantize(),
+    **cases_binary.cases(_window, _clamps, _channels, _int8),
 }
 
 

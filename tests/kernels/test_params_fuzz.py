@@ -28,7 +28,7 @@ def admit(case: Case, sanitized) -> None:
         return
     p = case.params
     window = math.prod(p.get(n, 1) for n in ("kernel_h", "kernel_w"))
-    if case.op in ("conv2d", "transposed_conv2d", "deformable_conv2d", "fully_connected"):
+    if case.op.endswith("conv2d") or case.op == "fully_connected":
         window *= p["in_c"]
     window *= p.get("reduce", 1)
     if (checked.out + sum(checked.inputs)) * window > MOST_WORK:

@@ -7,6 +7,7 @@ that a failing example can be read. `inputs_for(graph)` draws matching int8 inpu
     common      what the strategies share, and inputs for a network
     classic     the operators of common networks
     deformable  the deformable convolution
+    binary      the operators on bits
     STRATEGIES  all by name; any_graph() is one of them
 
 What is left out on purpose, because LiteRT's own behaviour there is undefined or an abort: sums or shifted
@@ -19,6 +20,12 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from host.model import graph as g
+from tests.nets.binary import (
+    binarise_graphs,
+    binary_conv2d_graphs,
+    binary_max_pool_graphs,
+    planes_conv2d_graphs,
+)
 from tests.nets.classic import (
     add_graphs,
     average_pool_graphs,
@@ -71,6 +78,9 @@ __all__ = [
 STRATEGIES = {
     "add": add_graphs,
     "average_pool": average_pool_graphs,
+    "binarise": binarise_graphs,
+    "binary_conv2d": binary_conv2d_graphs,
+    "binary_max_pool": binary_max_pool_graphs,
     "concatenation": concatenation_graphs,
     "conv2d": conv2d_graphs,
     "deformable_conv2d": deformable_graphs,
@@ -80,6 +90,7 @@ STRATEGIES = {
     "max_pool": max_pool_graphs,
     "mean": mean_graphs,
     "pad": pad_graphs,
+    "planes_conv2d": planes_conv2d_graphs,
     "quantize": quantize_graphs,
     "reshape": reshape_graphs,
     "resize": resize_graphs,
@@ -93,6 +104,10 @@ STRATEGIES = {
 NOT_IN_LITERT = {
     "transposed_conv2d_free": "no .tflite file holds padding that is neither SAME nor VALID",
     "deformable_conv2d": "it has no such operator; tests/unit/test_deformable.py compares with floats",
+    "binarise": "Larq Compute Engine's; see tests/unit/test_larq.py",
+    "binary_conv2d": "Larq Compute Engine's; see tests/unit/test_larq.py",
+    "binary_max_pool": "Larq Compute Engine's; see tests/unit/test_larq.py",
+    "planes_conv2d": "it has no such operator; the oracle puts the levels together for CONV_2D",
 }
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from host.errors import UnsupportedError
 from host.model import graph as g
-from host.plan.lower import convolutions, deformable, others
+from host.plan.lower import binary, convolutions, deformable, others
 from host.plan.lower.common import storage
 from host.plan.network import Network
 
@@ -48,4 +48,5 @@ RULES: dict[type[g.Op], Callable[..., None]] = {
     g.Concatenation: others.concatenation,
     g.ResizeNearest: others.resize_nearest,
     g.Quantize: others.quantize,
+    **binary.RULES,
 }
