@@ -19,9 +19,12 @@ import numpy as np
 
 from host.errors import FloatModelError, InputError, TruncatedModelError, UnsupportedError
 from host.model import graph as g
+from host.model import tflite_larq
 from host.model.tflite_file import File, FileOp, FileTensor, read_file
 from host.model.tflite_operators import IMPORTERS, activation, refuse, supported_hint
 from host.oracle.ops import PARAMS
+
+IMPORTERS.update(tflite_larq.IMPORTERS)
 
 MAX_RANK = 6
 MAX_ELEMS = 2**31 - 1
@@ -101,7 +104,9 @@ class Net:
         tensors = [self.file.tensors[i] for i in (*op.inputs, *op.outputs) if i >= 0]
         if _import_border(self, op):
             return None
-        if any(t.type in ("FLOAT32", "FLOAT16", "BFLOAT16", "FLOAT64") for t in tensors):
+        # Larq's convolutions have float32 constants; their importers refuse float activations.
+        larq = op.name in tflite_larq.IMPORTERS
+        if not larq and any(t.type in ("FLOAT32", "FLOAT16", "BFLOAT16", "FLOAT64") for t in tensors):
             raise FloatModelError(f"{op.name} (operator {op.index}) computes in floating point", _FLOAT_HINT)
         return import_known(self, op)
 

@@ -324,6 +324,44 @@ def _write_resize(file: _File, graph: g.Graph, op: g.ResizeNearest) -> None:
     file.ops.append(_FileOp(op.kind, (*op.inputs, size), op.outputs, "ResizeNearestNeighborOptions", fields))
 
 
+def _write_custom(file: _File, graph: g.Graph, op: g.Op) -> None:
+    file.ops.append(_FileOp(CUSTOM + op.kind, op.inputs, op.outputs, custom={}))
+
+
+def _write_binary_conv(file: _File, graph: g.Graph, op: g.BinaryConv2D) -> None:
+    x, kernel = graph.tensors[op.inputs[0]], graph.tensors[op.inputs[1]].shape[1:3]
+    options = {
+        "channels_in": op.channels_in,
+        "dilation_height_factor": op.dilation[0],
+        "dilation_width_factor": op.dilation[1],
+        "fused_activation_function": getattr(tflite.ActivationFunctionType, op.activation),
+        "pad_values": int(op.one_padding),
+        "padding": _larq_padding(op, _padding_scheme(x, kernel, op.stride, op.dilation, op.padding)),
+        "stride_height": op.stride[0],
+        "stride_width": op.stride[1],
+    }
+    inputs = (*op.inputs, *(-1,) * (5 - len(op.inputs)))
+    file.ops.append(_FileOp(CUSTOM + op.kind, inputs, op.outputs, custom=options))
+
+
+def _write_binary_pool(file: _File, graph: g.Graph, op: g.BinaryMaxPool2D) -> None:
+    scheme = _padding_scheme(graph.tensors[op.inputs[0]], op.kernel, op.stride, (1, 1), op.padding)
+    options = {
+        "filter_height": op.kernel[0],
+        "filter_width": op.kernel[1],
+        "padding": _larq_padding(op, scheme),
+        "stride_height": op.stride[0],
+        "stride_width": op.stride[1],
+    }
+    file.ops.append(_FileOp(CUSTOM + op.kind, op.inputs, op.outputs, custom=options))
+
+
+def _larq_padding(op: g.Op, scheme: int | None) -> int:
+    if scheme is None:
+        raise UnsupportedError(f"{op.kind} (operator {op.index}): its padding is neither SAME nor VALID")
+    return scheme
+
+
 _WRITERS: dict[str, Callable] = {
     g.Conv2D.KIND: _write_conv,
     g.DepthwiseConv2D.KIND: _write_conv,
@@ -340,6 +378,10 @@ _WRITERS: dict[str, Callable] = {
     g.Quantize.KIND: _write_quantize,
     g.Concatenation.KIND: _write_concatenation,
     g.ResizeNearest.KIND: _write_resize,
+    g.Binarise.KIND: _write_custom,
+    g.Unbinarise.KIND: _write_custom,
+    g.BinaryConv2D.KIND: _write_binary_conv,
+    g.BinaryMaxPool2D.KIND: _write_binary_pool,
 }
 
 

@@ -65,7 +65,8 @@ def check_natively(graph: g.Graph, inputs: list[np.ndarray], admits=choose.any_k
         if last_writer[step.output] == i:
             assert plan.alive(step.output, i + 1)
             got = plan.read(step.output, net.tensors[step.output].bytes)
-            wanted = compiled.slimming.remaining(step.graph_output, expected[step.graph_output]).reshape(-1)
+            wanted = compiled.slimming.remaining(step.graph_output, expected[step.graph_output])
+            wanted = np.ascontiguousarray(wanted).view(np.int8).reshape(-1)
             wrong = np.flatnonzero(got != wanted)
             assert not len(wrong), (
                 f"step {i} {step.kernel}: [{wrong[0]}] got {got[wrong[0]]}, expected {wanted[wrong[0]]}"
