@@ -1,16 +1,22 @@
-"""Shapes of a deformable convolution: what its tensors must look like, for everything that makes one.
+"""Shapes of a deformable convolution, for everything that makes one, and its form in a .tflite file.
 
 Importers and builders call `check_deformable`; lowering does again, so that no kernel meets another shape.
+
+In a file it is a custom operator of ours, TinyconvDeformConv2D: inputs as the graph's (bias may be -1), and a
+FlexBuffer map of the integers that `options` lists, all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from host.errors import UnsupportedError
 from host.model import graph as g
+
+FILE_KIND = "CUSTOM TinyconvDeformConv2D"
+MAX_OPTION = 2**15
 
 
 def tensors_of(op: g.DeformableConv2D) -> tuple[int, int]:
@@ -36,7 +42,41 @@ def mask_shape(op: g.DeformableConv2D, out: tuple[int, int], kernel: tuple[int, 
     return (1, *out, op.offset_groups * kernel[0] * kernel[1])
 
 
-def check_deformable(tensors: Sequence[g.Tensor], op: g.DeformableConv2D) -> None:
+def options(op: g.DeformableConv2D) -> dict[str, int]:
+    """What a file holds of the operator besides its tensors. activation: its place in `graph.ACTIVATIONS`."""
+    p = op.padding
+    return dict(
+        stride_h=op.stride[0], stride_w=op.stride[1], dilation_h=op.dilation[0], dilation_w=op.dilation[1],
+        pad_top=p.top, pad_bottom=p.bottom, pad_left=p.left, pad_right=p.right,
+        groups=op.groups, offset_groups=op.offset_groups, activation=g.ACTIVATIONS.index(op.activation),
+    )  # fmt: skip
+
+
+def from_options(
+    values: Mapping[str, object], inputs: tuple[int, ...], outputs: tuple[int, ...], index: int
+) -> g.DeformableConv2D:
+    """The operator that a file's options describe. Raises UnsupportedError, with the reason alone."""
+    names = list(options(g.DeformableConv2D((), (), 0)))
+    numbers: list[int] = []
+    for name in names:
+        value = values.get(name)
+        if not isinstance(value, int) or not 0 <= value <= MAX_OPTION:
+            raise UnsupportedError(
+                f"its option {name} must be a number from 0 to {MAX_OPTION}, not {value!r:.40}"
+            )
+        numbers.append(value)
+    if unknown := sorted(str(name) for name in set(values) - set(names)):
+        raise UnsupportedError(f"unknown option {unknown[0]!r:.40}")
+    sh, sw, dh, dw, top, bottom, left, right, groups, offset_groups, activation = numbers
+    if activation >= len(g.ACTIVATIONS):
+        raise UnsupportedError(f"activation {activation}")
+    padding = g.Padding(top, bottom, left, right)
+    return g.DeformableConv2D(
+        inputs, outputs, index, (sh, sw), (dh, dw), padding, groups, offset_groups, g.ACTIVATIONS[activation]
+    )
+
+
+def check_deformable(tensors: Sequence[g.Tensor] | Mapping[int, g.Tensor], op: g.DeformableConv2D) -> None:
     """Raises UnsupportedError, with the reason alone, if the operator's tensors do not suit each other."""
     if len(op.inputs) not in (4, 5) or min(op.inputs[0], op.inputs[1], op.inputs[3]) < 0:
         raise UnsupportedError("needs input, weights, bias or -1, offsets, and may have a mask")
@@ -57,6 +97,9 @@ def check_deformable(tensors: Sequence[g.Tensor], op: g.DeformableConv2D) -> Non
         )
     if min(*op.stride, *op.dilation) < 1:
         raise UnsupportedError(f"stride {op.stride}, dilation {op.dilation}")
+    p = op.padding
+    if min(p.top, p.bottom, p.left, p.right) < 0:
+        raise UnsupportedError(f"padding {p}")
     out = output_size(op, (x.shape[1], x.shape[2]), kernel)
     if min(out) < 1 or y.shape != (1, *out, out_c):
         raise UnsupportedError(f"its output must have shape {[1, *out, out_c]}, not {list(y.shape)}")

@@ -28,7 +28,7 @@ IMPORTERS.update(tflite_larq.IMPORTERS)
 
 MAX_RANK = 6
 MAX_ELEMS = 2**31 - 1
-_DTYPES = {"INT8": "int8", "UINT8": "int8", "INT32": "int32", "FLOAT32": "float32"}
+_DTYPES = {"INT8": "int8", "UINT8": "int8", "INT16": "int16", "INT32": "int32", "FLOAT32": "float32"}
 
 
 def import_tflite(source: str | PathLike[str] | bytes, name: str | None = None) -> g.Graph:
@@ -161,8 +161,10 @@ _FLOAT_HINT = "quantise it with `host quantize`"
 
 
 def _border_dtype(t: FileTensor) -> np.dtype:
-    if t.type not in ("INT8", "UINT8"):
-        raise UnsupportedError(f"network border {t.name} is {t.type}: supported are int8, uint8, float32")
+    if t.type not in ("INT8", "UINT8", "INT16"):
+        raise UnsupportedError(
+            f"network border {t.name} is {t.type}: supported are int8, uint8, int16, float32"
+        )
     return np.dtype(t.type.lower())
 
 
@@ -170,7 +172,7 @@ def _make_tensor(t: FileTensor) -> g.Tensor:
     """A checked tensor. Raises UnsupportedError, TruncatedModelError."""
     what = f"tensor {t.index} ({t.name})"
     if t.type not in _DTYPES:
-        raise UnsupportedError(f"{what} is {t.type}: supported are int8, uint8 and int32 constants")
+        raise UnsupportedError(f"{what} is {t.type}: supported are int8, uint8, int16 and int32 constants")
     if t.is_variable or t.is_sparse:
         raise UnsupportedError(f"{what} is a {'variable' if t.is_variable else 'sparse tensor'}")
     if len(t.shape) > MAX_RANK or any(n <= 0 for n in t.shape) or math.prod(t.shape) > MAX_ELEMS:
@@ -204,7 +206,8 @@ def _quant(t: FileTensor, what: str, unsigned: bool) -> g.Quant | None:
     if len(t.scale) > 1 and not (0 <= t.axis < len(t.shape) and t.shape[t.axis] == len(t.scale)):
         raise UnsupportedError(f"{what}: {len(t.scale)} scales along dimension {t.axis} of {t.shape}")
     zero = int(zeros[0]) - (128 if unsigned else 0)
-    if not -128 <= zero <= 127:
+    limits = np.iinfo("int16" if t.type == "INT16" else "int8")
+    if not limits.min <= zero <= limits.max:
         raise UnsupportedError(f"{what}: zero point {int(zeros[0])} is out of range")
     return g.Quant(np.array(t.scale, np.float32), zero, t.axis if len(t.scale) > 1 else 0)
 

@@ -19,6 +19,7 @@ import numpy as np
 import tflite
 
 from host.errors import UnsupportedError
+from host.model import deformable
 from host.model import graph as g
 from host.model.tflite_file import FileOp
 from host.model.tflite_write import same_padding
@@ -370,12 +371,25 @@ def _resize_nearest(net: Net, op: FileOp) -> g.Op:
     return g.ResizeNearest(op.inputs[:1], op.outputs, op.index, bool(align), bool(half))
 
 
+def _deformable_conv2d(net: Net, op: FileOp) -> g.Op:
+    x, _ = _in_out(net, op, rank=4)
+    if x.unsigned:
+        raise refuse(op, "uint8 tensors")
+    w = _weights(net, op, x, 4, axis=0)
+    _operands(net, op, w.shape[0])
+    result = deformable.from_options(op.custom(), op.inputs, op.outputs, op.index)
+    tensors = {i: net.tensor(i) for i in (*op.inputs, *op.outputs) if i >= 0}
+    deformable.check_deformable(tensors, result)
+    return result
+
+
 # Name: fewest inputs, most inputs, function.
 IMPORTERS: dict[str, tuple[int, int, Callable[[Net, FileOp], g.Op]]] = {
     "ADD": (2, 2, _add),
     "AVERAGE_POOL_2D": (1, 1, _pool),
     "CONCATENATION": (1, 64, _concatenation),
     "CONV_2D": (2, 3, _conv2d),
+    deformable.FILE_KIND: (2, 5, _deformable_conv2d),
     "DEPTHWISE_CONV_2D": (2, 3, _depthwise_conv2d),
     "FULLY_CONNECTED": (2, 3, _fully_connected),
     "MAX_POOL_2D": (1, 1, _pool),

@@ -19,6 +19,7 @@ import tflite
 from flatbuffers import flexbuffers
 
 from host.errors import UnsupportedError
+from host.model import deformable
 from host.model import graph as g
 
 _DTYPES = {
@@ -242,6 +243,11 @@ def _write_transposed_conv(file: _File, graph: g.Graph, op: g.TransposedConv2D) 
     )
 
 
+def _write_deformable_conv(file: _File, graph: g.Graph, op: g.DeformableConv2D) -> None:
+    options = deformable.options(op)
+    file.ops.append(_FileOp(deformable.FILE_KIND, op.inputs, op.outputs, custom=options))
+
+
 def _adjoint_scheme(x: g.Tensor, y: g.Tensor, kernel: tuple[int, int], op: g.TransposedConv2D) -> int | None:
     """The scheme by which a convolution of y has the size of x and the operator's padding before y, else None."""
     axes = list(zip(x.shape[1:3], y.shape[1:3], kernel, op.stride, strict=True))
@@ -366,6 +372,7 @@ _WRITERS: dict[str, Callable] = {
     g.Conv2D.KIND: _write_conv,
     g.DepthwiseConv2D.KIND: _write_conv,
     g.TransposedConv2D.KIND: _write_transposed_conv,
+    g.DeformableConv2D.KIND: _write_deformable_conv,
     g.FullyConnected.KIND: _write_fully_connected,
     g.Add.KIND: _write_add,
     g.AveragePool2D.KIND: _write_pool,

@@ -35,7 +35,8 @@ int tinyconv_init(struct tinyconv *network, const void *plan, uint32_t plan_byte
  * linker drops the code of the checks. */
 void tinyconv_init_trusted(struct tinyconv *network, const void *plan, void *arena);
 
-/* Where to write input number `index`, int8. Write all inputs before every run: a run may use their memory. */
+/* Where to write input number `index`: int8, or what the network's header says; 4-byte aligned. Write all inputs before
+ * every run: a run may use their memory. */
 int8_t *tinyconv_input(const struct tinyconv *network, uint32_t index);
 
 /* One inference. */
