@@ -163,6 +163,7 @@ uint32_t kernel_weights_bytes(const struct kernel *kernel, const void *params) {
         return 4 * (uint32_t)p->groups * gemm_blob_words(inputs, p->out_c / p->groups);
     }
     case WEIGHTS_TRANSPOSED_BYTEPAIRS:
+    case WEIGHTS_TRANSPOSED_PAIRS:
         return 4 * transposed_blob_words(params);
     case WEIGHTS_SAMPLES: {
         const struct deformable_conv2d_params *p = params;

@@ -90,6 +90,7 @@ _WEIGHTS: dict[str, Callable[[Step], bytes | None]] = {
     "PAIRS": _by_groups(pack_gemm.pairs),
     "BYTEPAIRS": _by_groups(pack_gemm.bytepairs),
     "TRANSPOSED_BYTEPAIRS": pack_transposed.transposed_bytepairs,
+    "TRANSPOSED_PAIRS": pack_transposed.transposed_pairs,
     "ROWS4": pack_gemm.rows4,
     "SAMPLES": pack_gemm.samples,
     "BITS": pack_binary.bits,

@@ -1,13 +1,13 @@
-"""Packs weights of transposed convolutions: TRANSPOSED_BYTEPAIRS (firmware/kernels/dsp/transposed_conv2d.h).
+"""Packs weights of transposed convolutions: TRANSPOSED_BYTEPAIRS and _PAIRS (firmware/kernels/dsp/transposed_conv2d.h).
 
-An output row oy = py + j * stride_h meets the kernel's rows (py + pad_top) % stride_h, + stride_h, ...: the phase's
-taps, of which the last reads the oldest input row. So each phase is a convolution with some of the weights in reverse,
-packed like any other, with a bias of its own.
+An output row oy = py + j * stride_h meets the kernel's rows (py + pad_top) % stride_h, + stride_h, ...: the taps of
+the phase, of which the last reads the oldest input row. So each phase is a convolution with some of the weights in
+reverse, packed like any other, with a bias of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +19,15 @@ from host.plan.network import Step
 
 def transposed_bytepairs(step: Step) -> bytes | None:
     """A BYTEPAIRS blob of each phase, row by row."""
+    return _of_phases(step, pack_gemm.bytepairs)
+
+
+def transposed_pairs(step: Step) -> bytes | None:
+    """A PAIRS blob of each phase, row by row."""
+    return _of_phases(step, pack_gemm.pairs)
+
+
+def _of_phases(step: Step, packer: Callable[[Step], bytes | None]) -> bytes | None:
     assert step.channels is not None
     if step.params["weights_zero"]:
         return None
@@ -27,7 +36,7 @@ def transposed_bytepairs(step: Step) -> bytes | None:
         bias = step.channels[:, 0].astype(np.int64)
         bias -= step.params["input_zero"] * weights.astype(np.int64).sum(axis=(1, 2, 3))
         channels = np.column_stack([wrap_int32(bias), step.channels[:, 1:]]).astype(np.int32)
-        blob = pack_gemm.bytepairs(replace(step, weights=weights, channels=channels))
+        blob = packer(replace(step, weights=weights, channels=channels))
         if blob is None:
             return None
         blobs.append(blob)

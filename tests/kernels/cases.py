@@ -31,6 +31,7 @@ PACKED = (
     "PAIRS",
     "BYTEPAIRS",
     "TRANSPOSED_BYTEPAIRS",
+    "TRANSPOSED_PAIRS",
     "ROWS4",
     "SAMPLES",
 )

@@ -4,7 +4,7 @@
 #define EIGHT_BYTES   4608 /* most scratch for eight pixels */
 #define MOST_PIXELS   64
 
-static const struct gemm_code_set code_sets[GEMM_FORMS] = {
+const struct gemm_code_set gemm_code_sets[GEMM_FORMS] = {
     {{gemm_pairs_ties, gemm_pairs_short}, gemm_pairs_sums},
     {{gemm_bytepairs_ties, gemm_bytepairs_short}, gemm_bytepairs_sums}};
 static gemm_expand_kernel *const expand_kernels[GEMM_FORMS] = {gemm_pairs_expand, gemm_bytepairs_expand};
@@ -29,7 +29,7 @@ struct gemm gemm_prepare(const struct kernel_args *args, enum gemm_form form, in
                          (const uint32_t *)(records + (p->out_c + 1) / 2),
                          gemm_groups(inputs),
                          p->out_c,
-                         &code_sets[form],
+                         &gemm_code_sets[form],
                          rescale_layer(p->output_zero, p->clamp_min, p->clamp_max, p->rounding)};
 }
 
@@ -67,27 +67,32 @@ void gemm_plain_tile(const struct gemm *gemm, int32_t pair, const int32_t *sums,
 }
 
 static void plain_pair(const struct gemm *gemm, int32_t pair, const uint32_t *tiles, int32_t pixels,
-                       int8_t *out) {
+                       int8_t *out, int32_t step) {
     const int32_t tile_words = 2 * GEMM_TILE * gemm->groups;
-    for (; pixels > 0; pixels -= GEMM_TILE, tiles += tile_words, out += GEMM_TILE * gemm->out_c) {
+    for (; pixels > 0; pixels -= GEMM_TILE, tiles += tile_words, out += GEMM_TILE * step) {
         int32_t sums[2 * GEMM_TILE];
         gemm->set->sums(tiles, gemm->weights + 2 * gemm->groups * pair, gemm->records + pair, sums,
                         gemm->groups);
-        gemm_plain_tile(gemm, pair, sums, pixels < GEMM_TILE ? pixels : GEMM_TILE, gemm->out_c, out);
+        gemm_plain_tile(gemm, pair, sums, pixels < GEMM_TILE ? pixels : GEMM_TILE, step, out);
     }
 }
 
 /* Channel pairs of one code, SHORT or TIES: whole tiles in place, a last one with fewer pixels by way of the stack. */
 static void short_pairs(const struct gemm *gemm, enum gemm_code code, int32_t pair, int32_t pairs,
-                        const uint32_t *tiles, int32_t pixels, int8_t *out) {
+                        const uint32_t *tiles, int32_t pixels, int8_t *out, int32_t step) {
     gemm_kernel *const kernel = gemm->set->code[code == GEMM_SHORT];
     const uint32_t *weights = gemm->weights + 2 * gemm->groups * pair;
     const struct gemm_record *records = gemm->records + pair;
     const int32_t tile_bytes = 8 * GEMM_TILE * gemm->groups, second = gemm->out_c > 2 * pair + 1;
     const int32_t whole = pixels / GEMM_TILE, rest = pixels % GEMM_TILE;
-    struct gemm_pass pass = {
-        out + 2 * pair, gemm->out_c,        second,           gemm->layer.output_zero,
-        pairs,          whole * tile_bytes, 8 * gemm->groups, gemm_skip(gemm->groups - 1)};
+    struct gemm_pass pass = {out + 2 * pair,
+                             step,
+                             second,
+                             gemm->layer.output_zero,
+                             pairs,
+                             whole * tile_bytes,
+                             8 * gemm->groups,
+                             gemm_skip(gemm->groups - 1)};
     if (gemm->groups == 1) pass.skip = GEMM_COPIES;
     if (whole > 0) kernel(tiles, weights, records, &pass);
     if (rest == 0) return;
@@ -97,12 +102,12 @@ static void short_pairs(const struct gemm *gemm, enum gemm_code code, int32_t pa
     pass.pairs = 1;
     pass.tiles_bytes = tile_bytes;
     tiles += 2 * GEMM_TILE * gemm->groups * whole;
-    out += whole * GEMM_TILE * gemm->out_c + 2 * pair;
+    out += whole * GEMM_TILE * step + 2 * pair;
     for (; pairs > 0; pairs--, weights += 2 * gemm->groups, records++, out += 2) {
         kernel(tiles, weights, records, &pass);
         for (int32_t i = 0; i < rest; i++) {
-            out[i * gemm->out_c] = tile[2 * i];
-            if (second) out[i * gemm->out_c + 1] = tile[2 * i + 1];
+            out[i * step] = tile[2 * i];
+            if (second) out[i * step + 1] = tile[2 * i + 1];
         }
     }
 }
@@ -113,18 +118,22 @@ void gemm_clamp(const struct gemm *gemm, int8_t *out, int32_t count) {
     for (; count > 0; count--, out++) *out = (int8_t)(*out < min ? min : *out > max ? max : *out);
 }
 
-void gemm_block(const struct gemm *gemm, const uint32_t *tiles, int32_t pixels, int8_t *out) {
+void gemm_pixels(const struct gemm *gemm, const uint32_t *tiles, int32_t pixels, int8_t *out, int32_t step) {
     const int32_t whole = gemm->out_c / 2, all = (gemm->out_c + 1) / 2;
     for (int32_t pair = 0; pair < all;) {
         const enum gemm_code code = gemm_code_of(gemm->records + pair);
         int32_t end = pair + 1;
         if (code == GEMM_PLAIN) {
-            plain_pair(gemm, pair, tiles, pixels, out + 2 * pair);
+            plain_pair(gemm, pair, tiles, pixels, out + 2 * pair, step);
         } else {
             while (end < whole && gemm_code_of(gemm->records + end) == code) end++;
-            short_pairs(gemm, code, pair, end - pair, tiles, pixels, out);
+            short_pairs(gemm, code, pair, end - pair, tiles, pixels, out, step);
         }
         pair = end;
     }
+}
+
+void gemm_block(const struct gemm *gemm, const uint32_t *tiles, int32_t pixels, int8_t *out) {
+    gemm_pixels(gemm, tiles, pixels, out, gemm->out_c);
     gemm_clamp(gemm, out, pixels * gemm->out_c);
 }

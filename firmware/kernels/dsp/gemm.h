@@ -108,6 +108,8 @@ struct gemm_code_set {
     gemm_sums_kernel *sums;
 };
 
+extern const struct gemm_code_set gemm_code_sets[GEMM_FORMS];
+
 /* A layer, ready to multiply. */
 struct gemm {
     const struct gemm_record *records;
@@ -174,6 +176,9 @@ void gemm_plain_tile(const struct gemm *gemm, int32_t pair, const int32_t *sums,
 
 /* The layer's clamp, if it has one, on `count` outputs. */
 void gemm_clamp(const struct gemm *gemm, int8_t *out, int32_t count);
+
+/* All output channels of `pixels` pixels at `out`, `step` bytes apart, as far as int8: not clamped yet. */
+void gemm_pixels(const struct gemm *gemm, const uint32_t *tiles, int32_t pixels, int8_t *out, int32_t step);
 
 /* All output channels of `pixels` pixels at `out`, which follow each other. */
 void gemm_block(const struct gemm *gemm, const uint32_t *tiles, int32_t pixels, int8_t *out);

@@ -1,17 +1,20 @@
 /* Phases of a transposed convolution: what its kernel and the size of its weights share.
  *
- * The outputs with equal oy % stride_h and ox % stride_w, a phase, meet the same positions of the kernel: those ky with
- * (oy + pad_top - ky) % stride_h = 0, likewise kx. They are an ordinary convolution of the input with stride 1, whose taps are these
- * positions from the last to the first. No zeros are inserted or multiplied.
+ * The outputs with equal oy % stride_h and ox % stride_w, a phase, meet the same positions of the kernel: those ky with (oy +
+ * pad_top - ky) % stride_h = 0, likewise kx. They are an ordinary convolution of the input with stride 1, whose taps are
+ * these positions from the last to the first. No zeros are inserted or multiplied.
  *
- * The blob TRANSPOSED_BYTEPAIRS has, for each phase that the output has, row by row, a blob BYTEPAIRS (gemm.h) of its taps, each
- * with its channels filled up with zeros to whole groups; a phase without taps has a group of zeros. Its biases contain
- * -input_zero * sum(w) of its own taps. Source: the sub-convolutions of Shi 2016 (arXiv 1609.07009); layout own work.
+ * The blobs TRANSPOSED_BYTEPAIRS and TRANSPOSED_PAIRS have, for each phase that the output has, row by row, a blob BYTEPAIRS
+ * or PAIRS (gemm.h) of its taps, each with its channels filled up with zeros to whole groups; a phase without taps has a
+ * group of zeros. Its biases contain -input_zero * sum(w) of its own taps. Source: the sub-convolutions of Shi 2016 (arXiv
+ * 1609.07009); layout own work.
  */
 #ifndef TINYCONV_TRANSPOSED_CONV2D_H
 #define TINYCONV_TRANSPOSED_CONV2D_H
 
 #include "gemm.h"
+
+#define TRANSPOSED_MOST_PHASES 256 /* of a layer: its blob stays below 2^32 bytes */
 
 /* Phases of one axis. */
 struct transposed_axis {
@@ -39,6 +42,11 @@ static inline struct transposed_axis transposed_axis_of(int32_t out, int32_t ker
     return axis;
 }
 
+/* The last input row or column that output o meets if it has taps; it meets those before it, too. */
+static inline int32_t transposed_newest(int32_t o, int32_t stride, int32_t pad) {
+    return (o + pad) / stride;
+}
+
 /* Words of weights and records, modulo 2^32: below that for what the kernel supports. */
 static inline uint32_t transposed_blob_words(const struct transposed_conv2d_params *p) {
     const struct transposed_axis v = transposed_axis_of(p->out_h, p->kernel_h, p->stride_h, p->pad_top);
@@ -49,5 +57,15 @@ static inline uint32_t transposed_blob_words(const struct transposed_conv2d_para
     return (uint32_t)((p->out_c + 1) / 2) *
            (GEMM_RECORD_BYTES / (uint32_t)sizeof(uint32_t) * phases + 2 * groups);
 }
+
+static inline bool transposed_phases_fit(const struct transposed_conv2d_params *p) {
+    return (int64_t)p->stride_h * p->stride_w <= TRANSPOSED_MOST_PHASES;
+}
+
+/* The kernels of either form that gather windows: transposed_im2col.c. */
+bool transposed_im2col_supports(const struct transposed_conv2d_params *p);
+uint32_t transposed_im2col_scratch_bytes(const struct transposed_conv2d_params *p);
+uint32_t transposed_im2col_gap_bytes(const struct transposed_conv2d_params *p);
+void transposed_im2col_run(const struct kernel_args *args, enum gemm_form form);
 
 #endif

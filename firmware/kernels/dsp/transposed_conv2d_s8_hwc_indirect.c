@@ -1,24 +1,23 @@
 /* TRANSPOSE_CONV of any shape, phase by phase (transposed_conv2d.h), reading the input through a table of offsets.
  *
  * in [in_h][in_w][in_c], out [out_h][out_w][out_c], weights TRANSPOSED_BYTEPAIRS; no alignment needed but the blob's. As
- * conv2d_s8_hwc_indirect for the convolution of each phase, but the phases share one ring: each input row is expanded once. Its
- * element e holds column e + first of four lanes that are `lane` columns apart, where lane = ceil(ceil(out_w / stride_w) / 4); the
- * four pixels of a tile are lane * stride_w apart in the output, where the phases meet. A phase's taps of one row are one run.
- * Output row oy needs input rows up to (oy + pad_top) / stride_h. Pixels of a phase's last tile that lie beyond the row are
- * overwritten by later rows, or go by way of the stack if there is none.
+ * conv2d_s8_hwc_indirect for the convolution of each phase, but the phases share one ring: each input row is expanded once.
+ * Its element e holds column e + first of four lanes that are `lane` columns apart, where lane = ceil(ceil(out_w / stride_w)
+ * / 4); the four pixels of a tile are lane * stride_w apart in the output, where the phases meet. A phase's taps of one row
+ * are one run. Output row oy needs input rows up to (oy + pad_top) / stride_h. Pixels of a phase's last tile that lie beyond
+ * the row are overwritten by later rows, or go by way of the stack if there is none.
  *
- * Scratch, with n rows and m columns of taps that a phase has at most: 32 * ceil(in_c / 4) * e * n bytes, where e is lane + m - 1, or
- * one more if the phases' first columns differ; at most 2 MB; 4 * n of tags and 2 * n of offsets. An input row is read before an
- * output row is written that needs it, so the output may overlap what lies before the first row that is still unread. Sums of
- * a phase are below 2^23, by 256 below 2^31; the host refuses other weights. Bit-equal to transposed_conv2d_s8_hwc_ref. Not
- * supported: weights_zero other than 0; stride_h * stride_w above 256; larger rings.
+ * Scratch, with n rows and m columns of taps that a phase has at most: 32 * ceil(in_c / 4) * e * n bytes, where e is lane + m
+ * - 1, or one more if the phases' first columns differ; at most 2 MB; 4 * n of tags and 2 * n of offsets. An input row is
+ * read before an output row is written that needs it, so the output may overlap what lies before the first row that is still
+ * unread. Sums of a phase are below 2^23, by 256 below 2^31; the host refuses other weights. Bit-equal to
+ * transposed_conv2d_s8_hwc_ref. Not supported: weights_zero other than 0; stride_h * stride_w above 256; larger rings.
  */
 #include "gemm_indirect.h"
 #include "transposed_conv2d.h"
 
-#define MOST_PHASES 256 /* the blob's size stays below 2^32 */
-#define EMPTY       (-1)
-#define ZEROS       (-2)
+#define EMPTY (-1)
+#define ZEROS (-2)
 
 struct shape {
     int32_t lane;     /* tiles in a row of a phase */
@@ -27,11 +26,6 @@ struct shape {
     int32_t elements; /* of a row in the ring */
     int32_t rows;     /* in the ring */
 };
-
-/* The last input row or column that output o meets if there are taps. */
-static int32_t newest(int32_t o, int32_t pad, int32_t stride) {
-    return (o + pad) / stride;
-}
 
 static struct shape shape_of(const struct transposed_conv2d_params *p) {
     const struct transposed_axis v = transposed_axis_of(p->out_h, p->kernel_h, p->stride_h, p->pad_top);
@@ -45,7 +39,7 @@ static struct shape shape_of(const struct transposed_conv2d_params *p) {
     for (int32_t px = 0; px < h.phases; px++) {
         const int32_t taps = transposed_taps(px, p->kernel_w, p->stride_w, p->pad_left);
         if (taps == 0) continue;
-        const int32_t column = newest(px, p->pad_left, p->stride_w);
+        const int32_t column = transposed_newest(px, p->stride_w, p->pad_left);
         if (column - taps + 1 < shape.first) shape.first = column - taps + 1;
         last = column;
     }
@@ -56,7 +50,7 @@ static struct shape shape_of(const struct transposed_conv2d_params *p) {
 
 bool transposed_conv2d_s8_hwc_indirect_supports(const void *params) {
     const struct transposed_conv2d_params *p = params;
-    if (p->weights_zero != 0 || (int64_t)p->stride_h * p->stride_w > MOST_PHASES) return false;
+    if (p->weights_zero != 0 || !transposed_phases_fit(p)) return false;
     const struct shape shape = shape_of(p);
     return (int64_t)shape.rows * shape.elements * shape.groups <= GEMM_MOST_SPAN;
 }
@@ -82,7 +76,7 @@ uint32_t transposed_conv2d_s8_hwc_indirect_gap_bytes(const void *params) {
     const int32_t phases = p->stride_w < p->out_w ? p->stride_w : p->out_w, all = p->out_h * p->out_w;
     int32_t gap = 0;
     for (int32_t oy = 0; oy < p->out_h; oy++) {
-        const int32_t unread = newest(oy, p->pad_top, p->stride_h) + 1;
+        const int32_t unread = transposed_newest(oy, p->stride_h, p->pad_top) + 1;
         if (unread >= p->in_h) break;
         int32_t written = oy * p->out_w + tiles_end(p, &shape, phases - 1);
         if (written > all) written = all;
@@ -149,7 +143,7 @@ static const void *multiply_phase(const struct job *job, int32_t taps_h, int32_t
                                             .runs = runs};
     const uint32_t *tiles = job->ring;
     if (tapped) {
-        const int32_t column = newest(px, p->pad_left, p->stride_w) - taps_w + 1;
+        const int32_t column = transposed_newest(px, p->stride_w, p->pad_left) - taps_w + 1;
         tiles += 2 * GEMM_TILE * element_groups * (column - job->shape.first);
     }
     out += px * p->out_c;
@@ -182,7 +176,7 @@ void transposed_conv2d_s8_hwc_indirect(const struct kernel_args *args) {
     const void *blob = args->weights;
     int8_t *out = args->out;
     for (int32_t oy = 0; oy < p->out_h; oy++, out += p->out_w * p->out_c) {
-        const int32_t py = oy % p->stride_h, row = newest(oy, p->pad_top, p->stride_h);
+        const int32_t py = oy % p->stride_h, row = transposed_newest(oy, p->stride_h, p->pad_top);
         const int32_t taps = transposed_taps(py, p->kernel_h, p->stride_h, p->pad_top);
         prepare_rows(&job, row);
         for (int32_t i = 0; i < taps; i++)
