@@ -91,9 +91,18 @@ enum weights_layout {
     WEIGHTS_TRANSPOSED_PAIRS,
     WEIGHTS_ROWS4,
     WEIGHTS_SAMPLES,
-    WEIGHTS_BITS
+    WEIGHTS_BITS,
+    WEIGHTS_OHWI_BMS
 };
-enum channels_layout { CHANNELS_NONE, CHANNELS_BMS, CHANNELS_BMSN, CHANNELS_AFFINE };
+enum channels_layout {
+    CHANNELS_NONE,
+    CHANNELS_BMS,
+    CHANNELS_BMSN,
+    CHANNELS_AFFINE,
+    CHANNELS_PAIRS,
+    CHANNELS_BYTEPAIRS,
+    CHANNELS_OHWI_BMS
+};
 
 struct kernel {
     const char *name;

@@ -5,6 +5,7 @@
 
 #include "bits.h"
 #include "deformable.h"
+#include "depthwise_pointwise.h"
 #include "dsp/depthwise_planes.h"
 #include "dsp/gemm.h"
 #include "dsp/rows4.h"
@@ -134,7 +135,44 @@ static uint32_t planes_bytes(const struct depthwise_params *p, uint32_t words) {
     return 4 * (1 + (uint32_t)p->out_c * (PLANES_RECORD_HEAD + words));
 }
 
+/* A part of depthwise_pointwise as if it were a kernel: what the sizes and contents of its blob depend on. */
+static struct kernel part_kernel(uint8_t op, uint8_t weights) {
+    const bool records = weights == WEIGHTS_OHWI_BMS;
+    return (struct kernel){.op = op,
+                           .weights = records ? WEIGHTS_OHWI : weights,
+                           .channels = records ? CHANNELS_BMS : CHANNELS_NONE};
+}
+
+static struct kernel depthwise_part(const struct kernel *kernel) {
+    return part_kernel(OP_depthwise, kernel->weights);
+}
+
+/* Its blob is where other operators have their channel records. */
+static struct kernel pointwise_part(const struct kernel *kernel) {
+    const uint8_t weights = kernel->channels == CHANNELS_PAIRS       ? WEIGHTS_PAIRS
+                            : kernel->channels == CHANNELS_BYTEPAIRS ? WEIGHTS_BYTEPAIRS
+                                                                     : WEIGHTS_OHWI_BMS;
+    return part_kernel(OP_conv2d, weights);
+}
+
+static uint32_t records_offset(const struct kernel *part, const void *params) {
+    return (kernel_weights_bytes(part, params) + 3) / 4 * 4;
+}
+
+static uint32_t part_bytes(const struct kernel *part, const void *params) {
+    return records_offset(part, params) + kernel_channels_bytes(part, params);
+}
+
+static bool part_valid(const struct kernel *part, const void *params, const void *blob) {
+    return kernel_data_valid(part, params, blob, (const uint8_t *)blob + records_offset(part, params));
+}
+
 uint32_t kernel_weights_bytes(const struct kernel *kernel, const void *params) {
+    if (kernel->op == OP_depthwise_pointwise) {
+        const struct kernel part = depthwise_part(kernel);
+        const struct depthwise_params part_params = depthwise_of_pair(params);
+        return part_bytes(&part, &part_params);
+    }
     switch (kernel->weights) {
     case WEIGHTS_OHWI:
         return ohwi_elems(kernel, params);
@@ -183,6 +221,11 @@ uint32_t kernel_weights_bytes(const struct kernel *kernel, const void *params) {
 }
 
 uint32_t kernel_channels_bytes(const struct kernel *kernel, const void *params) {
+    if (kernel->op == OP_depthwise_pointwise) {
+        const struct kernel part = pointwise_part(kernel);
+        const struct conv2d_params part_params = pointwise_of_pair(params);
+        return part_bytes(&part, &part_params);
+    }
     switch (kernel->channels) {
     case CHANNELS_BMS:
         return channel_count(kernel, params) * (uint32_t)sizeof(struct requant_channel);
@@ -234,6 +277,12 @@ static bool is_planes(const struct kernel *kernel) {
 
 bool kernel_data_valid(const struct kernel *kernel, const void *params, const void *weights,
                        const void *channels) {
+    if (kernel->op == OP_depthwise_pointwise) {
+        const struct kernel first = depthwise_part(kernel), second = pointwise_part(kernel);
+        const struct depthwise_params first_params = depthwise_of_pair(params);
+        const struct conv2d_params second_params = pointwise_of_pair(params);
+        return part_valid(&first, &first_params, weights) && part_valid(&second, &second_params, channels);
+    }
     const uint32_t count = channel_count(kernel, params);
     if (kernel->channels == CHANNELS_BMS && !channels_valid(channels, count)) return false;
     if (kernel->channels == CHANNELS_BMSN && !nudged_channels_valid(channels, count)) return false;

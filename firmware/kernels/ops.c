@@ -79,6 +79,11 @@ struct field_range {
 #define RANGE_in_1              DIM
 #define RANGE_in_2              DIM
 #define RANGE_in_3              DIM
+#define RANGE_middle_zero       INT8
+#define RANGE_middle_min        INT8
+#define RANGE_middle_max        INT8
+#define RANGE_weights1_zero     INT8
+#define RANGE_strip_rows        DIM
 #define RANGE_perm_0            AXIS
 #define RANGE_perm_1            AXIS
 #define RANGE_perm_2            AXIS

@@ -16,6 +16,7 @@ from host.bench.case import (
     weights_and_bias,
 )
 from host.bench.deformable import deformable_cases
+from host.bench.separable import SEPARABLE
 from host.bench.transposed import transposed
 from host.model import graph as g
 
@@ -226,4 +227,5 @@ def all_cases() -> list[Case]:
         mean(8, 8, 64), mean(3, 3, 160), softmax(1, 10), softmax(16, 10), softmax(1, 1000),
         pad(16, 16, 32), transpose(3, 3, 160), concatenation(16, 16, 16), resize(8, 8, 32), requantize(16, 16, 32),
         *deformable_cases(),
+        *SEPARABLE,
     ]  # fmt: skip

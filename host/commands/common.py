@@ -60,7 +60,8 @@ def plan_options(command: Callable) -> Callable:
             metavar="NAMES",
             default="all",
             show_default=True,
-            help="ref: only the plain ones; or names and patterns, with commas: use these wherever they can.",
+            help="ref: only the plain ones; or names and patterns, with commas: use these wherever they can. "
+            "'*depthwise_pointwise*' fuses each depthwise convolution with the 1x1 convolution behind it.",
         ),
     ):
         command = option(command)

@@ -13,7 +13,7 @@ from fnmatch import fnmatch
 
 from host import defs, native
 from host.errors import DoesNotFitError, InputError, UnsupportedError
-from host.plan import arena, memory, pack, serialise, stream
+from host.plan import arena, fuse, memory, pack, serialise, stream
 from host.plan.costs import Costs, default_costs
 from host.plan.network import Network, Step
 
@@ -124,13 +124,15 @@ def choose(
 ) -> tuple[Network, Price]:
     """The network with every step's kernel chosen and its memory placed, and what the limits cost.
 
-    If kernels alone do not meet the arena's limit, chains of convolutions are streamed by rows (host.plan.stream), and
-    the network returned has other steps than the one given. Then the arena is made smaller as long as that costs at
+    Pairs of steps of which only fused kernels are admitted become fused steps (host.plan.fuse). If kernels alone do not
+    meet the arena's limit, other pairs do too, or chains of convolutions are streamed by rows (host.plan.stream). The
+    network returned may have other steps than the one given. Then the arena is made smaller as long as that costs at
     most `limits.slack` of the cheapest plan.
     Raises UnsupportedError with operator, index and reason if no admitted kernel can do a step, DoesNotFitError if
     no choice meets the limits.
     """
     costs = costs or default_costs()
+    net = _fused_as_asked(net, admits)
     unlimited = _choose_kernels(net, admits, costs, replace(limits, arena_bytes=None))
     cheapest = _choose_kernels(net, admits, costs, NO_LIMITS) if limits.plan_bytes is not None else unlimited
     whole = net
@@ -157,10 +159,10 @@ def _copy_to_ram(net: Network, budget: int) -> None:
     """Marks the steps whose blobs gain most in RAM, as far as they fit: those that read each weight most often."""
 
     def reads(step: Step) -> float:
-        assert step.weights is not None
-        return step.macs / max(1, step.weights.size)
+        parts = step.parts or (step,)
+        return step.macs / max(1, sum(part.weights.size for part in parts if part.weights is not None))
 
-    for step in sorted((s for s in net.steps if s.weights is not None), key=reads, reverse=True):
+    for step in sorted((s for s in net.steps if s.arrays), key=reads, reverse=True):
         params = step.packed_params
         blobs = (native.weights_bytes(step.kernel, params), native.channels_bytes(step.kernel, params))
         size = sum(map(memory.align, blobs))
@@ -169,16 +171,26 @@ def _copy_to_ram(net: Network, budget: int) -> None:
 
 
 def _meet(net: Network, admits: Admission, costs: Costs, limits: Limits) -> tuple[Network, float]:
-    """Network and cost under the limits, by choice of kernels if possible, else by streaming too."""
+    """Network and cost under the limits: by choice of kernels or by fusing, whichever costs less, else by streaming."""
+    met: list[tuple[float, Network]] = []
+    refused = None
     try:
-        return net, _choose_kernels(net, admits, costs, limits)
-    except DoesNotFitError:
+        met.append((_choose_kernels(net, admits, costs, limits), net))
+    except DoesNotFitError as error:
         if limits.arena_bytes is None:
             raise
-        streamed = _streamed(net, admits, costs, limits)
-        if streamed is None:
-            raise
-        return streamed, _choose_kernels(streamed, admits, costs, limits)
+        refused = error
+    fused = _fused(net, admits, costs, limits)
+    if fused:
+        met.append(fused)
+    if met:
+        cost, best = min(met, key=lambda choice: choice[0])
+        return best, cost
+    streamed = _streamed(net, admits, costs, limits)
+    if streamed is None:
+        assert refused is not None
+        raise refused
+    return streamed, _choose_kernels(streamed, admits, costs, limits)
 
 
 def _choose_kernels(net: Network, admits: Admission, costs: Costs, limits: Limits) -> float:
@@ -192,6 +204,60 @@ def _choose_kernels(net: Network, admits: Admission, costs: Costs, limits: Limit
     if limits.arena_bytes is not None:
         _meet_arena_limit(net, options, chosen, limits)
     return sum(option.cost for option in chosen)
+
+
+def _fused_as_asked(net: Network, admits: Admission) -> Network:
+    """The network with those pairs fused for which a fused kernel is admitted sooner than one for either part."""
+
+    def asked(pair: fuse.Pair) -> bool:
+        first, second = net.steps[pair.depthwise], net.steps[pair.pointwise]
+        fused = fuse.fused_step(first, second, fuse.USUAL_ROWS)
+        for tier in _tiers(admits):
+            if _able(first, tier) or _able(second, tier):
+                return False
+            if _able(fused, tier):
+                return True
+        return False
+
+    chosen = [pair for pair in fuse.pairs(net) if asked(pair)]
+    return fuse.fuse(net, chosen, fuse.USUAL_ROWS) if chosen else net
+
+
+def _fused(net: Network, admits: Admission, costs: Costs, limits: Limits) -> tuple[float, Network] | None:
+    """Cost and network with those pairs fused whose cheapest kernels need more than the limit, if it is met then."""
+    limit = limits.arena_bytes
+    if limit is None:
+        return None
+    needs = arena.Needs(net)
+
+    def is_large(index: int) -> bool:
+        cheapest = min(_options(net.steps[index], admits, costs), key=lambda option: option.cost)
+        return needs.of(index, cheapest.kernel, cheapest.scratch_bytes) > limit
+
+    large = [p for p in fuse.pairs(net) if is_large(p.depthwise) or is_large(p.pointwise)]
+    ways = [fuse.fuse(net, large, rows) for rows in fuse.ROWS] if large else []
+    priced = [(_least_cost(way, admits, costs, limit), i) for i, way in enumerate(ways)]
+    for _, i in sorted((price, i) for price, i in priced if price is not None):
+        try:
+            return _choose_kernels(ways[i], admits, costs, limits), ways[i]
+        except DoesNotFitError:
+            continue
+    return None
+
+
+def _least_cost(net: Network, admits: Admission, costs: Costs, limit: int) -> float | None:
+    """What the fused steps cost with kernels that fit the limit wherever tensors lie; None if one has none."""
+    needs = arena.Needs(net)
+    total = 0.0
+    for i, step in enumerate(net.steps):
+        if not step.parts:
+            continue
+        options = _options(step, admits, costs) if candidates_of(step, admits) else []
+        fitting = [o.cost for o in options if needs.of(i, o.kernel, o.scratch_bytes) <= limit]
+        if not fitting:
+            return None
+        total += min(fitting)
+    return total
 
 
 def _streamed(net: Network, admits: Admission, costs: Costs, limits: Limits) -> Network | None:
@@ -231,17 +297,19 @@ def _streamed(net: Network, admits: Admission, costs: Costs, limits: Limits) -> 
 
 def candidates_of(step: Step, admits: Admission = any_kernel) -> list[str]:
     """Names of all admitted kernels that compute this step, in the order of kernels.def."""
+    return next(filter(None, (_able(step, tier) for tier in _tiers(admits))), [])
+
+
+def _tiers(admits: Admission) -> tuple[Callable[[str], bool], ...]:
+    return admits.tiers if isinstance(admits, InTurn) else (admits,)
+
+
+def _able(step: Step, tier: Callable[[str], bool]) -> list[str]:
     params = step.packed_params
     if native.params_valid(step.op, params) is not None:
         return []
-
-    kernels = [k for k in defs.kernels().values() if k.op == step.op]
-    for tier in admits.tiers if isinstance(admits, InTurn) else (admits,):
-        admitted = [k for k in kernels if tier(k.name)]
-        able = [k.name for k in admitted if native.supports(k.name, params) and _accepts(k, step)]
-        if able:
-            return able
-    return []
+    kernels = [k for k in defs.kernels().values() if k.op == step.op and tier(k.name)]
+    return [k.name for k in kernels if native.supports(k.name, params) and _accepts(k, step)]
 
 
 def _accepts(kernel: defs.KernelDef, step: Step) -> bool:
@@ -277,7 +345,7 @@ def _costs(step: Step, names: list[str], costs: Costs) -> list[float]:
     """Costs of candidates; one that nobody measured is a little better than all behind it in kernels.def."""
     result: list[float] = []
     for name in reversed(names):
-        preferred = bool(result) and not costs.knows(name)
+        preferred = bool(result) and not costs.knows(name) and not step.parts
         result.insert(0, PREFERENCE * min(result) if preferred else costs.cost(step, name))
     return result
 

@@ -16,6 +16,7 @@ from importlib import resources
 from pathlib import Path
 
 from host import defs
+from host.plan import fuse
 from host.plan.network import Step
 from host.project import build_dir
 
@@ -23,7 +24,8 @@ from host.project import build_dir
 _VALUES = frozenset(
     ("input_zero", "weights_zero", "output_zero", "clamp_min", "clamp_max", "rounding", "multiplier", "shift",
      "value", "left_shift", "input0_zero", "input0_multiplier", "input0_shift",
-     "input1_zero", "input1_multiplier", "input1_shift", "output_multiplier", "output_shift", "half_up")
+     "input1_zero", "input1_multiplier", "input1_shift", "output_multiplier", "output_shift", "half_up",
+     "middle_zero", "middle_min", "middle_max", "weights1_zero")
 )  # fmt: skip
 UNKNOWN_RATE = 8.0  # counts per unit of work for a kernel that nobody measured on any shape
 
@@ -57,9 +59,14 @@ class Costs:
         return any(kernel in counts for counts in self.entries.values())
 
     def cost(self, step: Step, kernel: str) -> float:
-        """Measured, or the work times the rate of the nearest measured shape."""
+        """Measured, or the work times the rate of the nearest measured shape; of a fused step, what its parts cost."""
         count = self.measured(step, kernel)
-        return float(count) if count is not None else work_of(step) * self._rate(step, kernel)
+        if count is not None:
+            return float(count)
+        if step.parts:
+            parts = zip(step.parts, fuse.part_kernels(kernel), strict=True)
+            return fuse.cost(step, *(self.cost(part, name) for part, name in parts))
+        return work_of(step) * self._rate(step, kernel)
 
     def add(self, step: Step, kernel: str, count: int) -> None:
         """Notes a measurement."""

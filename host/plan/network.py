@@ -6,7 +6,7 @@ weights; choice the kernel; the planner the offsets.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -42,7 +42,8 @@ class Step:
 
     `weights` and `channels` are in the oracle's terms (see host.plan.pack, which turns them into a kernel's layout).
     `op_index` and `op_kind` name the operator of the file; `graph_output` its output tensor in the graph, of
-    which it computes only `rows` (first, end) if they are set.
+    which it computes only `rows` (first, end) if they are set. A fused step (host.plan.fuse) has no weights of its own
+    but those of the `parts` that it computes one after the other.
     """
 
     op: str
@@ -63,14 +64,21 @@ class Step:
     scratch_offset: int = 0
     rows: tuple[int, int] | None = None
     in_ram: bool = False  # its blobs are copied to RAM at load
+    parts: tuple[Step, ...] = ()
     accepted: dict[str, bool] = field(
         default_factory=dict, repr=False
     )  # kernel -> pack.accepts(), which takes long
 
     @property
+    def arrays(self) -> list[np.ndarray]:
+        """Weights and channel records, as far as there are any."""
+        own = [a for a in (self.weights, self.channels) if a is not None]
+        return [*own, *(a for part in self.parts for a in part.arrays)]
+
+    @property
     def parameter_bytes(self) -> int:
         """Weights and channel records, before packing."""
-        return sum(a.nbytes for a in (self.weights, self.channels) if a is not None)
+        return sum(a.nbytes for a in self.arrays)
 
     @property
     def packed_params(self) -> bytes:
@@ -102,8 +110,7 @@ class Network:
     @property
     def parameter_bytes(self) -> int:
         """Weights and channel records, before packing; strips share theirs."""
-        arrays = {id(a): a.nbytes for s in self.steps for a in (s.weights, s.channels) if a is not None}
-        return sum(arrays.values())
+        return sum({id(a): a.nbytes for s in self.steps for a in s.arrays}.values())
 
     @property
     def activations(self) -> list[int]:
@@ -125,3 +132,25 @@ class Network:
                 last[tensor] = i
         last |= dict.fromkeys(self.outputs, len(self.steps))
         return {t: (first[t], last[t]) for t in self.activations}
+
+    def readers(self, tensor: int) -> list[Step]:
+        """Steps that read the tensor, in order."""
+        return [s for s in self.steps if tensor in s.inputs]
+
+    def without_unused(self) -> Network:
+        """The network without tensors that no step touches."""
+        touched = {t for s in self.steps for t in (s.output, *s.inputs)} | {*self.inputs, *self.outputs}
+        kept = sorted(touched | {self.holder(t) for t in touched})
+        place = {old: new for new, old in enumerate(kept)}
+        tensors = [self.tensors[old] for old in kept]
+        return replace(
+            self,
+            tensors=[replace(t, view=(place[t.view[0]], t.view[1])) if t.view else t for t in tensors],
+            steps=[
+                replace(s, inputs=tuple(place[i] for i in s.inputs), output=place[s.output])
+                for s in self.steps
+            ],
+            inputs=[place[t] for t in self.inputs],
+            outputs=[place[t] for t in self.outputs],
+            storage={graph: place[t] for graph, t in self.storage.items() if t in place},
+        )

@@ -16,24 +16,36 @@ from host.defs import KernelDef
 from host.plan import pack_binary, pack_depthwise, pack_gemm, pack_transposed, pack_winograd
 from host.plan.network import Step
 
+Packer = Callable[[Step], bytes | None]
+
 
 def accepts(kernel: KernelDef, step: Step) -> bool:
     """Whether the step's weights and channels can be packed for that kernel."""
-    return _WEIGHTS[kernel.weights](step) is not None and _CHANNELS[kernel.channels](step) is not None
+    return all(pack(part) is not None for pack, part in _packers(kernel, step))
 
 
 def weights(kernel: KernelDef, step: Step) -> bytes:
     """The weights blob of the step for a kernel that accepts it."""
-    blob = _WEIGHTS[kernel.weights](step)
+    pack, part = _packers(kernel, step)[0]
+    blob = pack(part)
     assert blob is not None
     return blob
 
 
 def channels(kernel: KernelDef, step: Step) -> bytes:
-    """The blob of per-channel records of the step for a kernel that accepts it."""
-    blob = _CHANNELS[kernel.channels](step)
+    """The blob of per-channel records of the step for a kernel that accepts it; of a fused step its second part's."""
+    pack, part = _packers(kernel, step)[1]
+    blob = pack(part)
     assert blob is not None
     return blob
+
+
+def _packers(kernel: KernelDef, step: Step) -> tuple[tuple[Packer, Step], tuple[Packer, Step]]:
+    """Of both blobs, with the step that they pack: itself, or one part each."""
+    if step.parts:
+        first, second = step.parts
+        return (_WEIGHTS[kernel.weights], first), (_WEIGHTS[kernel.channels], second)
+    return (_WEIGHTS[kernel.weights], step), (_CHANNELS[kernel.channels], step)
 
 
 def _none(step: Step) -> bytes:
@@ -75,9 +87,16 @@ def _int32_records(step: Step) -> bytes:
     return np.ascontiguousarray(step.channels, dtype="<i4").tobytes()
 
 
-_WEIGHTS: dict[str, Callable[[Step], bytes | None]] = {
+def _weights_and_records(step: Step) -> bytes:
+    """Both one behind the other, the records at a multiple of four bytes."""
+    values = _as_they_are(step)
+    return values + bytes(-len(values) % 4) + _int32_records(step)
+
+
+_WEIGHTS: dict[str, Packer] = {
     "NONE": _none,
     "OHWI": _as_they_are,
+    "OHWI_BMS": _weights_and_records,
     "U16": _as_they_are,
     "SOFTMAX_TABLE": _as_they_are,
     "WINOGRAD4": _by_groups(pack_winograd.winograd4),
@@ -96,7 +115,7 @@ _WEIGHTS: dict[str, Callable[[Step], bytes | None]] = {
     "BITS": pack_binary.bits,
 }
 
-_CHANNELS: dict[str, Callable[[Step], bytes | None]] = {
+_CHANNELS: dict[str, Packer] = {
     "NONE": _none,
     "BMS": _int32_records,
     "BMSN": _int32_records,

@@ -47,8 +47,11 @@ def _is_chain(net: Network, first: int, last: int) -> bool:
     if net.tensors[steps[0].inputs[0]].data is not None or steps[-1].output in net.outputs:
         return False
     for before, after in pairwise(steps):
-        readers = [s for s in net.steps if before.output in s.inputs]
-        if len(readers) != 1 or after.inputs[0] != before.output or before.output in net.outputs:
+        if (
+            len(net.readers(before.output)) != 1
+            or after.inputs[0] != before.output
+            or before.output in net.outputs
+        ):
             return False
     return True
 
@@ -73,25 +76,7 @@ def stream(net: Network, strips: Strips) -> Network | None:
             steps.append(_strip_step(step, source, target, read, written))
             source = target
     steps = [*net.steps[: strips.first], *steps, *net.steps[strips.last + 1 :]]
-    return _without_unused(replace(net, tensors=tensors, steps=steps))
-
-
-def _without_unused(net: Network) -> Network:
-    """The network without tensors that no step touches."""
-    touched = {t for s in net.steps for t in (s.output, *s.inputs)} | {*net.inputs, *net.outputs}
-    kept = sorted(touched | {net.holder(t) for t in touched})
-    place = {old: new for new, old in enumerate(kept)}
-    tensors = [net.tensors[old] for old in kept]
-    return replace(
-        net,
-        tensors=[replace(t, view=(place[t.view[0]], t.view[1])) if t.view else t for t in tensors],
-        steps=[
-            replace(s, inputs=tuple(place[i] for i in s.inputs), output=place[s.output]) for s in net.steps
-        ],
-        inputs=[place[t] for t in net.inputs],
-        outputs=[place[t] for t in net.outputs],
-        storage={graph: place[t] for graph, t in net.storage.items() if t in place},
-    )
+    return replace(net, tensors=tensors, steps=steps).without_unused()
 
 
 def _spans(chain: list[Step], begin: int, end: int) -> list[tuple[int, int]] | None:

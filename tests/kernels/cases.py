@@ -13,7 +13,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from host import defs, native
-from host.plan import pack
+from host.plan import fuse, pack
 from host.plan.network import Step
 from tests.kernels import cases_binary
 
@@ -102,6 +102,8 @@ def blobs(case: Case, kernel: defs.KernelDef, *, hostile: bool = False) -> tuple
 
     Weights are None if the packer refuses their values. `hostile`: any bytes where layouts are packed.
     """
+    if case.op == fuse.OP:
+        return _pair_blobs(case, kernel, hostile)
     rng = np.random.default_rng((case.seed, 1))
     packed = case.packed
     size = native.weights_bytes(kernel.name, packed)
@@ -149,6 +151,47 @@ def _packed(case: Case, kernel: defs.KernelDef) -> bytes | None:
         channels=np.frombuffer(channels, "<i4").reshape(p["out_c"], -1),
     )  # fmt: skip
     return pack.weights(kernel, step) if pack.accepts(kernel, step) else None
+
+
+def pair_steps(case: Case) -> tuple[Step, Step]:
+    """The depthwise and the pointwise step of a case of the fused operator, with weights and records."""
+    p = case.params
+    middle_c = p["in_c"] * p["depth_multiplier"]
+    steps = []
+    for i, (op, shape) in enumerate(
+        (
+            ("depthwise", (1, p["kernel_h"], p["kernel_w"], middle_c)),
+            ("conv2d", (p["out_c"], 1, 1, middle_c)),
+        )
+    ):
+        rng = np.random.default_rng((case.seed, 1, i))
+        weights = np.frombuffer(int8_data(rng, int(np.prod(shape)), case.kind), np.int8).reshape(shape)
+        count = middle_c if op == "depthwise" else p["out_c"]
+        records = np.frombuffer(_records(rng, count, case.kind, "BMS"), "<i4").reshape(count, 3)
+        params = {f: p.get(f, 0) for f in defs.operators()[op].fields}
+        params |= dict(out_c=middle_c, output_zero=p["middle_zero"]) if i == 0 else {}
+        params |= dict(clamp_min=p["middle_min"], clamp_max=p["middle_max"]) if i == 0 else {}
+        if i == 1:
+            ones = ("kernel_h", "kernel_w", "stride_h", "stride_w", "dilation_h", "dilation_w", "groups")
+            params |= {name: 1 for name in ones if name in params}
+            params |= dict(in_h=p["out_h"], in_w=p["out_w"], in_c=middle_c, pad_top=0, pad_left=0)
+            params |= dict(weights_zero=p["weights1_zero"], input_zero=p["middle_zero"])
+        steps.append(Step(op, (i,), i + 1, params, i, "", "", i + 1, weights=weights, channels=records))
+    return steps[0], steps[1]
+
+
+def _pair_blobs(case: Case, kernel: defs.KernelDef, hostile: bool) -> tuple[bytes | None, bytes]:
+    """Blobs of both parts; `hostile` ones are those of the twin where the sizes are the same, else any bytes."""
+    step = fuse.fused_step(*pair_steps(case), case.params["strip_rows"])
+    if hostile and "ref" not in kernel.name:
+        rng = np.random.default_rng((case.seed, 4))
+        first = int8_data(rng, native.weights_bytes(kernel.name, case.packed), case.kind)
+        second = int8_data(rng, native.channels_bytes(kernel.name, case.packed), case.kind)
+        first = bytes(4) + first[4:] if kernel.weights != "OHWI_BMS" else pack.weights(kernel, step)
+        return first, second
+    if not pack.accepts(kernel, step):
+        return None, b""
+    return pack.weights(kernel, step), pack.channels(kernel, step)
 
 
 def tensors(case: Case) -> tuple[list[bytes], int]:
@@ -321,6 +364,21 @@ def _transposed_conv2d(draw: st.DrawFn, tokens: tuple[str, ...]) -> dict[str, in
 
 
 @st.composite
+def _depthwise_pointwise(draw: st.DrawFn, tokens: tuple[str, ...]) -> dict[str, int]:
+    """A depthwise step and what its pointwise step adds; every other one with inputs enough for `bytepairs`."""
+    tokens = tuple(t for t in tokens if t != "pointwise")  # it speaks of the second part
+    values = draw(_depthwise(tokens))
+    if "ref" not in tokens:
+        values["in_c"] = draw(st.one_of(_channels, st.sampled_from([17, 20, 24, 36])))  # multiplier 1
+    clamps = draw(_clamps())
+    return values | dict(
+        out_c=draw(_channels), middle_zero=draw(_int8), middle_min=clamps["clamp_min"],
+        middle_max=clamps["clamp_max"], weights1_zero=draw(_weights_zero(tokens)),
+        strip_rows=draw(st.integers(1, values["out_h"])),
+    )  # fmt: skip
+
+
+@st.composite
 def _fully_connected(draw: st.DrawFn, tokens: tuple[str, ...]) -> dict[str, int]:
     return draw(_clamps()) | dict(
         rows=draw(st.integers(1, 3)), in_c=draw(st.integers(1, 70)), out_c=draw(_channels),
@@ -410,6 +468,7 @@ CASES: dict[str, Callable[[tuple[str, ...]], st.SearchStrategy[dict[str, int]]]]
     "deformable_conv2d": _deformable_conv2d,
     "depthwise": _depthwise,
     "transposed_conv2d": _transposed_conv2d,
+    "depthwise_pointwise": _depthwise_pointwise,
     "fully_connected": _fully_connected,
     "add": lambda _: _add(),
     "average_pool": lambda _: _pool(True),

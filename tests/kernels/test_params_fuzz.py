@@ -30,6 +30,8 @@ def admit(case: Case, sanitized) -> None:
     window = math.prod(p.get(n, 1) for n in ("kernel_h", "kernel_w"))
     if case.op.endswith("conv2d") or case.op == "fully_connected":
         window *= p["in_c"]
+    if case.op == "depthwise_pointwise":
+        window *= p["in_c"] * p["depth_multiplier"]
     window *= p.get("reduce", 1)
     if (checked.out + sum(checked.inputs)) * window > MOST_WORK:
         return

@@ -1,13 +1,15 @@
 """Hypothesis strategies of single-operator networks, and inputs for them.
 
-Every strategy yields a `Graph` with one operator, its activations int8 (or uint8, shifted) at tensor indices
-`graph.inputs[i].tensor` and `graph.outputs[0].tensor`. Sizes stay small (`MAX_SIDE`, `MAX_CHANNELS`), so
-that a failing example can be read. `inputs_for(graph)` draws matching int8 inputs, extremes included.
+Every strategy yields a `Graph` with one operator (depthwise_separable: two), its activations int8 (or uint8, shifted)
+at tensor indices `graph.inputs[i].tensor` and `graph.outputs[0].tensor`. Sizes stay small (`MAX_SIDE`,
+`MAX_CHANNELS`), so that a failing example can be read. `inputs_for(graph)` draws matching int8 inputs, extremes
+included.
 
     common      what the strategies share, and inputs for a network
     classic     the operators of common networks
     deformable  the deformable convolution
     binary      the operators on bits
+    separable   separable convolutions
     STRATEGIES  all by name; any_graph() is one of them
 
 What is left out on purpose, because LiteRT's own behaviour there is undefined or an abort: sums or shifted
@@ -56,6 +58,7 @@ from tests.nets.common import (
     zero_points,
 )
 from tests.nets.deformable import deformable_graphs
+from tests.nets.separable import depthwise_separable_graphs
 from tests.nets.transposed import transposed_conv2d_free_graphs, transposed_conv2d_graphs
 
 __all__ = [
@@ -85,6 +88,7 @@ STRATEGIES = {
     "conv2d": conv2d_graphs,
     "deformable_conv2d": deformable_graphs,
     "depthwise": depthwise_graphs,
+    "depthwise_separable": depthwise_separable_graphs,
     "fully_connected": fully_connected_graphs,
     "grouped": grouped_graphs,
     "max_pool": max_pool_graphs,

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from host.model import graph as g
 from tests.nets.common import (
+    MAX_CHANNELS,
     activations,
     channels,
     int8_data,
@@ -57,12 +58,16 @@ def grouped_graphs(unsigned: bool | None = None) -> st.SearchStrategy[g.Graph]:
 
 
 @st.composite
-def depthwise_graphs(draw: st.DrawFn, unsigned: bool | None = None) -> g.Graph:
-    """DEPTHWISE_CONV_2D with multipliers 1 .. 3."""
+def depthwise_graphs(
+    draw: st.DrawFn, unsigned: bool | None = None, depth: st.SearchStrategy[int] = channels
+) -> g.Graph:
+    """DEPTHWISE_CONV_2D with multipliers 1 .. 3, or 1 for more channels than usual."""
     unsigned = draw(st.booleans()) if unsigned is None else unsigned
     window = windows(dilated=True, free=True, common=(3, 3, 3, 5, 5, 7))
     size, kernel, stride, dilation, padding, out = draw(window)
-    ic, multiplier = draw(channels), draw(st.sampled_from([1, 1, 1, 2, 3]))
+    ic, multiplier = draw(depth), draw(st.sampled_from([1, 1, 1, 2, 3]))
+    if ic > MAX_CHANNELS:
+        multiplier = 1
     per_channel = not unsigned and draw(st.booleans())
     w, bias, scale_in, scale_out = draw(
         weights_and_bias(

@@ -1,0 +1,52 @@
+"""The shapes of separable convolutions: one row or column, outer products, depthwise and pointwise fused."""
+
+from __future__ import annotations
+
+from host.bench.case import (
+    Case,
+    activation,
+    one_operator,
+    same_sizes,
+    stride_text,
+    weights_and_bias,
+)
+from host.model import graph as g
+
+
+def depthwise_separable(
+    h: int, w: int, in_c: int, out_c: int, kernel: int = 3, stride: int = 1, multiplier: int = 1
+) -> Case:
+    """A depthwise convolution with SAME padding and a 1x1 convolution behind it, both with ReLU, as one fused step."""
+    times = f" x{multiplier}" if multiplier > 1 else ""
+    name = f"depthwise separable {kernel}x{kernel}{stride_text(stride)}{times} {h}x{w} {in_c}->{out_c}"
+    middle_c = in_c * multiplier
+
+    def make() -> g.Graph:
+        out_h, out_w, padding = same_sizes(h, w, (kernel, kernel), stride)
+        first = weights_and_bias(f"{name} 0", (1, kernel, kernel, middle_c), 3, kernel * kernel, True)
+        second = weights_and_bias(f"{name} 1", (out_c, 1, 1, middle_c), 0, middle_c, True)
+        tensors = [
+            activation("x", (1, h, w, in_c)),
+            *first,
+            activation("middle", (1, out_h, out_w, middle_c)),
+            *second,
+            activation("y", (1, out_h, out_w, out_c)),
+        ]
+        depthwise = g.DepthwiseConv2D(
+            (0, 1, 2), (3,), 0, (stride, stride), padding=padding, multiplier=multiplier, activation="RELU"
+        )
+        graph = one_operator(name, tensors, depthwise)
+        graph.ops.append(g.Conv2D((3, 4, 5), (6,), 1, activation="RELU"))
+        graph.outputs = [g.Border(6, "y", tensors[6].dtype)]
+        return graph
+
+    return Case(name, "depthwise_pointwise", make)
+
+
+SEPARABLE = [
+    depthwise_separable(25, 5, 64, 64),
+    depthwise_separable(24, 24, 16, 32),
+    depthwise_separable(24, 24, 32, 64, stride=2),
+    depthwise_separable(20, 20, 48, 16, kernel=5),
+    depthwise_separable(16, 16, 16, 32, multiplier=2),
+]
