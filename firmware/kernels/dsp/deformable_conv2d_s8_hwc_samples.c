@@ -33,100 +33,108 @@ uint32_t deformable_conv2d_s8_hwc_samples_scratch_bytes(const void *params) {
     return (uint32_t)gemm_block_bytes(deformable_inputs(p), p->out_h * p->out_w);
 }
 
-/* What a tap's cells have in common. */
+/* What all cells have in common. */
 struct image {
-    const int8_t *in; /* first channel of the offset group */
     int32_t h, w, c;
+    int32_t row_bytes;
     int32_t zero;
-    bool masked;
+    int32_t start;        /* of a cell that is wholly inside */
+    int32_t groups, rest; /* of four channels in an offset group, and channels behind them */
+    deformable_gather_kernel *gather;
 };
 
-/* -zero of the pixels inside, or the zero point for those outside and half of a sample's last bit. */
-static int32_t start_of(const struct image *image, int32_t inside) {
-    return image->masked ? -image->zero * inside : image->zero * ((1 << WEIGHT_BITS) - inside) + 32;
+/* -zero of every pixel, or half of a sample's last bit; start_of() adds the zero point for what is outside. */
+static struct image image_of(const struct deformable_conv2d_params *p) {
+    return (struct image){
+        .h = p->in_h,
+        .w = p->in_w,
+        .c = p->in_c,
+        .row_bytes = p->in_w * p->in_c,
+        .zero = p->input_zero,
+        .start = p->masked ? -p->input_zero * (1 << WEIGHT_BITS) : 32,
+        .groups = run_of(p) / 4,
+        .rest = run_of(p) % 4,
+        .gather = p->masked ? deformable_gather_masked : deformable_gather,
+    };
 }
 
-static int32_t clamp_index(int32_t i, int32_t count) {
-    return i < 0 ? 0 : i < count ? i : count - 1;
+/* A cell that is not wholly inside, at pixel (iy, ix) of the image at `in`; its weights are those of one inside. */
+static KEEP_ORDER void edge_cell(const struct image *image, const int8_t *in, int32_t iy, int32_t ix,
+                                 struct cell *cell) {
+    const bool top = (uint32_t)iy < (uint32_t)image->h, bottom = (uint32_t)iy + 1 < (uint32_t)image->h;
+    const bool left = (uint32_t)ix < (uint32_t)image->w, right = (uint32_t)ix + 1 < (uint32_t)image->w;
+    const uint32_t columns = (left ? 0x0000ffffu : 0) | (right ? 0xffff0000u : 0);
+    cell->top_weights &= top ? columns : 0;
+    cell->bottom_weights &= bottom ? columns : 0;
+    const int32_t inside = smlad(cell->top_weights, 0x00010001u, smlad(cell->bottom_weights, 0x00010001u, 0));
+    cell->start = image->start + image->zero * ((1 << WEIGHT_BITS) - inside);
+    /* above or left of the image the other pixel is the first one */
+    cell->top = in + (top ? iy * image->row_bytes : 0) + (left ? ix * image->c : 0);
+    cell->bottom = cell->top + (top && bottom ? image->row_bytes : 0);
+    cell->right = left && right ? image->c : 0;
 }
 
-/* A cell that is not wholly inside. */
-static __attribute__((noinline)) void edge_cell(const struct image *image, int32_t iy, int32_t ix,
-                                                struct corner_weights w, struct cell *cell) {
-    const bool top = iy >= 0 && iy < image->h, bottom = iy + 1 >= 0 && iy + 1 < image->h;
-    const bool left = ix >= 0 && ix < image->w, right = ix + 1 >= 0 && ix + 1 < image->w;
-    if (!top || !left) w.w00 = 0;
-    if (!top || !right) w.w01 = 0;
-    if (!bottom || !left) w.w10 = 0;
-    if (!bottom || !right) w.w11 = 0;
-    const int32_t x0 = clamp_index(ix, image->w), x1 = clamp_index(ix + 1, image->w);
-    cell->top = image->in + (clamp_index(iy, image->h) * image->w + x0) * image->c;
-    cell->bottom = image->in + (clamp_index(iy + 1, image->h) * image->w + x0) * image->c;
-    cell->right = (x1 - x0) * image->c;
-    cell->top_weights = pkhbt_lsl16((uint32_t)w.w00, (uint32_t)w.w01);
-    cell->bottom_weights = pkhbt_lsl16((uint32_t)w.w10, (uint32_t)w.w11);
-    cell->start = start_of(image, w.w00 + w.w01 + w.w10 + w.w11);
-}
-
-static inline void find_cell(const struct image *image, int32_t y, int32_t x, struct cell *cell) {
+static inline void find_cell(const struct image *image, const int8_t *in, int32_t y, int32_t x,
+                             struct cell *cell) {
     const struct corner_weights w = corner_weights(y, x);
     const int32_t iy = y >> POSITION_BITS, ix = x >> POSITION_BITS;
-    if ((uint32_t)iy >= (uint32_t)(image->h - 1) || (uint32_t)ix >= (uint32_t)(image->w - 1)) {
-        edge_cell(image, iy, ix, w, cell);
-        return;
-    }
-    cell->top = image->in + (iy * image->w + ix) * image->c;
-    cell->bottom = cell->top + image->w * image->c;
-    cell->right = image->c;
     cell->top_weights = pkhbt_lsl16((uint32_t)w.w00, (uint32_t)w.w01);
     cell->bottom_weights = pkhbt_lsl16((uint32_t)w.w10, (uint32_t)w.w11);
-    cell->start = start_of(image, 1 << WEIGHT_BITS);
+    if ((uint32_t)iy >= (uint32_t)(image->h - 1) || (uint32_t)ix >= (uint32_t)(image->w - 1)) {
+        edge_cell(image, in, iy, ix, cell);
+        return;
+    }
+    cell->top = in + iy * image->row_bytes + ix * image->c;
+    cell->bottom = cell->top + image->row_bytes;
+    cell->right = image->c;
+    cell->start = image->start;
 }
 
-/* A last group of `count` channels, 1 .. 3: the cell's bytes are copied, so that none behind the image is read. */
-static __attribute__((noinline)) void gather_rest(const struct cell *cell, bool masked, int32_t first,
-                                                  int32_t count, uint32_t *to) {
-    const int8_t *const corners[4] = {cell->top + first, cell->top + first + cell->right,
-                                      cell->bottom + first, cell->bottom + first + cell->right};
-    uint32_t bytes[4];
-    for (int32_t i = 0; i < 4; i++) bytes[i] = load_bytes(corners[i], count);
+/* A last group of 1 .. 3 channels: the cell's bytes are copied, so that none behind the image is read. */
+static __attribute__((noinline)) void gather_rest(const struct image *image, const struct cell *cell,
+                                                  uint32_t *to) {
+    const int8_t *const top = cell->top + 4 * image->groups, *const bottom = cell->bottom + 4 * image->groups;
+    const uint32_t bytes[4] = {load_bytes(top, image->rest), load_bytes(top + cell->right, image->rest),
+                               load_bytes(bottom, image->rest),
+                               load_bytes(bottom + cell->right, image->rest)};
     struct cell copy = *cell;
     copy.top = (const int8_t *)bytes;
     copy.bottom = (const int8_t *)(bytes + 2);
     copy.right = sizeof *bytes;
-    (masked ? deformable_gather_masked : deformable_gather)(&copy, to, 1);
+    image->gather(&copy, to, 1);
 }
 
-static uint32_t *gather_run(const struct cell *cell, bool masked, int32_t run, uint32_t *to) {
-    const int32_t whole = run / 4;
-    if (whole > 0) (masked ? deformable_gather_masked : deformable_gather)(cell, to, whole);
-    to += whole * 2 * GEMM_TILE;
-    if (run % 4 == 0) return to;
-    gather_rest(cell, masked, 4 * whole, run % 4, to);
-    return to + 2 * GEMM_TILE;
+/* Inputs of the taps of one row of the window and one offset group: `index` is the first one's in offsets and mask, y and x its
+ * place without the offset, in pixels. Returns where those of the next tap go. */
+static uint32_t *gather_row(const struct kernel_args *args, const struct image *image, const int8_t *in,
+                            int32_t index, int32_t y, int32_t x, uint32_t *to) {
+    const struct deformable_conv2d_params *p = args->params;
+    const int32_t multiplier = p->offset_multiplier;
+    struct cell cell;
+    for (const int32_t end = index + p->kernel_w; index != end; index++, x += p->dilation_w) {
+        find_cell(image, in, deformable_position(y, deformable_step(args, 2 * index), multiplier),
+                  deformable_position(x, deformable_step(args, 2 * index + 1), multiplier), &cell);
+        cell.factor = p->masked ? args->in2[index] - p->mask_zero : 0;
+        if (image->groups > 0) image->gather(&cell, to, image->groups);
+        to += image->groups * 2 * GEMM_TILE;
+        if (image->rest > 0) {
+            gather_rest(image, &cell, to);
+            to += 2 * GEMM_TILE;
+        }
+    }
+    return to;
 }
 
 /* All inputs of the pixel at (oy, ox); `to` is its word in the tile. */
-static void gather_pixel(const struct kernel_args *args, int32_t oy, int32_t ox, uint32_t *to) {
+static void gather_pixel(const struct kernel_args *args, const struct image *image, int32_t oy, int32_t ox,
+                         uint32_t *to) {
     const struct deformable_conv2d_params *p = args->params;
-    const int32_t run = run_of(p), left = ox * p->stride_w - p->pad_left;
-    struct image image = {args->in0, p->in_h, p->in_w, p->in_c, p->input_zero, p->masked != 0};
+    const int8_t *in = args->in0;
     int32_t index = (oy * p->out_w + ox) * p->offset_groups * p->kernel_h * p->kernel_w;
-    for (int32_t group = 0; group < p->offset_groups; group++, image.in += run) {
-        int32_t base_y = oy * p->stride_h - p->pad_top;
-        for (int32_t ky = 0; ky < p->kernel_h; ky++, base_y += p->dilation_h) {
-            int32_t base_x = left;
-            for (int32_t kx = 0; kx < p->kernel_w; kx++, base_x += p->dilation_w, index++) {
-                const int32_t y =
-                    deformable_position(base_y, deformable_step(args, 2 * index), p->offset_multiplier);
-                const int32_t x =
-                    deformable_position(base_x, deformable_step(args, 2 * index + 1), p->offset_multiplier);
-                struct cell cell;
-                find_cell(&image, y, x, &cell);
-                cell.factor = image.masked ? args->in2[index] - p->mask_zero : 0;
-                to = gather_run(&cell, image.masked, run, to);
-            }
-        }
+    for (int32_t group = 0; group < p->offset_groups; group++, in += run_of(p)) {
+        int32_t y = oy * p->stride_h - p->pad_top;
+        for (int32_t ky = 0; ky < p->kernel_h; ky++, y += p->dilation_h, index += p->kernel_w)
+            to = gather_row(args, image, in, index, y, ox * p->stride_w - p->pad_left, to);
     }
 }
 
@@ -134,6 +142,7 @@ void deformable_conv2d_s8_hwc_samples(const struct kernel_args *args) {
     const struct deformable_conv2d_params *p = args->params;
     const int32_t inputs = deformable_inputs(p), pixels = p->out_h * p->out_w;
     const int32_t block = gemm_block_pixels(inputs, pixels);
+    const struct image image = image_of(p);
     const struct gemm_record *records = args->weights;
     const struct gemm gemm = {
         .records = records,
@@ -148,7 +157,7 @@ void deformable_conv2d_s8_hwc_samples(const struct kernel_args *args) {
     for (int32_t oy = 0; oy < p->out_h; oy++) {
         for (int32_t ox = 0; ox < p->out_w; ox++) {
             uint32_t *tile = (uint32_t *)args->scratch + waiting / GEMM_TILE * (2 * GEMM_TILE) * gemm.groups;
-            gather_pixel(args, oy, ox, tile + waiting % GEMM_TILE);
+            gather_pixel(args, &image, oy, ox, tile + waiting % GEMM_TILE);
             if (++waiting < block && waiting < left) continue;
             gemm_block(&gemm, args->scratch, waiting, out);
             out += waiting * p->out_c;
