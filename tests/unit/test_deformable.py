@@ -20,6 +20,7 @@ from host.oracle.run import run_graph
 from host.plan.lower import lower
 from tests import nets
 from tests.nets.common import data_of
+from tests.onnx_nets import Maker, reference
 
 
 def deform_conv2d(
@@ -324,9 +325,6 @@ def test_a_mask_that_lets_the_bias_overflow_is_refused():
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("seed", range(3))
 def test_the_float_form_is_onnxruntimes(masked, seed):
-    reason = "the project's test dependencies have it; `pip install onnx onnxruntime`"
-    onnx = pytest.importorskip("onnx", reason=reason)
-    onnxruntime = pytest.importorskip("onnxruntime", reason=reason)
     rng = np.random.default_rng(seed)
     groups, offset_groups = [(1, 1), (2, 1), (2, 2)][seed]
     op = g.DeformableConv2D((), (), 0, (1, 2), (2, 1), g.Padding(2, 1, 1, 2), groups, offset_groups)
@@ -335,26 +333,18 @@ def test_the_float_form_is_onnxruntimes(masked, seed):
     oh, ow = (7 + 3 - 5) + 1, (8 + 3 - 2) // 2 + 1
     offsets = rng.normal(scale=2, size=(oh, ow, offset_groups, 6, 2))
     mask = rng.uniform(0, 2, size=(oh, ow, offset_groups, 6)) if masked else None
-    node = onnx.helper.make_node(
-        "DeformConv", ["x", "w", "offsets", "", "mask"] if masked else ["x", "w", "offsets"], ["y"],
-        kernel_shape=[3, 2], strides=op.stride, dilations=op.dilation, pads=[2, 1, 1, 2], group=groups,
+    axes = (2, 0, 1)
+    inputs = [x.transpose(axes), offsets.reshape(oh, ow, -1).transpose(axes)]
+    maker = Maker((1, *inputs[0].shape), opset=19)
+    names = ["x", maker.constant("w", w.transpose(0, 3, 1, 2).astype(np.float32))]
+    names.append(maker.input("offsets", (1, *inputs[1].shape)))
+    if mask is not None:
+        inputs.append(mask.reshape(oh, ow, -1).transpose(axes))
+        names += ["", maker.input("mask", (1, *inputs[2].shape))]
+    maker.node(
+        "DeformConv", names, "y", strides=op.stride, dilations=op.dilation, pads=[2, 1, 1, 2], group=groups,
         offset_group=offset_groups,
     )  # fmt: skip
-    feeds = {
-        "x": x.transpose(2, 0, 1)[None],
-        "w": w.transpose(0, 3, 1, 2),
-        "offsets": offsets.reshape(oh, ow, -1).transpose(2, 0, 1)[None],
-    }
-    if mask is not None:
-        feeds["mask"] = mask.reshape(oh, ow, -1).transpose(2, 0, 1)[None]
-    feeds = {name: value.astype(np.float32) for name, value in feeds.items()}
-    info = onnx.helper.make_tensor_value_info
-    graph = onnx.helper.make_graph(
-        [node], "deform", [info(n, onnx.TensorProto.FLOAT, v.shape) for n, v in feeds.items()],
-        [info("y", onnx.TensorProto.FLOAT, (1, 6, oh, ow))],
-    )  # fmt: skip
-    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 19)], ir_version=9)
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    (expected,) = session.run(None, feeds)
+    (expected,) = reference(maker.bytes("y"), *[i[None].astype(np.float32) for i in inputs])
     got = deform_conv2d(x, w, offsets, mask, op)
     np.testing.assert_allclose(got, expected[0].transpose(1, 2, 0), rtol=1e-4, atol=1e-4)

@@ -20,10 +20,12 @@ from host.model import tflite_write
 from host.model.builder import Builder
 from host.model.deformable import FILE_KIND
 from host.model.load import load_graph
+from host.model.onnx import import_onnx
 from host.model.tflite_import import import_tflite
 from host.model.tflite_write import write_tflite
-from host.oracle.run import run_graph
+from host.oracle.run import dequantize_output, quantize_input, run_graph
 from tests import nets
+from tests.onnx_nets import Maker, reference
 from tests.unit.test_export import compile_and_run
 from tests.unit.test_plan import check_natively
 
@@ -133,3 +135,34 @@ def test_other_operators_refuse_int16():
     graph.outputs = [g.Border(len(graph.tensors) - 1, "out", np.dtype("int16"))]
     with pytest.raises(HostError, match="is int16, not 8 bits"):
         import_tflite(write_tflite(graph))
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_quantised_onnx_network_is_within_a_step_of_onnxruntime(masked):
+    """Offsets, and a mask, that convolutions of the same image find, all in int8."""
+    maker = Maker((1, 4, 9, 8), opset=19)
+    rng = np.random.default_rng(8)
+
+    def conv(name: str, channels: int, scale: float, zero: int) -> str:
+        data = rng.integers(-127, 128, (channels, 4, 3, 3)).astype(np.int8)
+        w = maker.weights(f"{name}_w", data, 0.01)
+        node = maker.node("Conv", [x, w], name, pads=[1, 1, 1, 1])
+        return maker.requantized(node, scale, zero)
+
+    x = maker.requantized("x", 1 / 32, 5)
+    offsets = conv("offsets", 36, 1 / 16, 0)
+    mask = conv("mask", 18, 1 / 64, -100)
+    data = rng.integers(-127, 128, (6, 2, 3, 3)).astype(np.int8)
+    w = maker.weights("w", data, np.linspace(0.002, 0.006, 6), axis=0)
+    bias = maker.constant("bias", np.zeros(6, np.float32))
+    inputs = [x, w, offsets, *([bias, mask] if masked else [])]
+    y = maker.node("DeformConv", inputs, "y", pads=[1, 1, 1, 1], group=2, offset_group=2)
+    content = maker.bytes(maker.requantized(y, 1 / 32, -20))
+    graph = import_onnx(content)
+    assert [type(op) for op in graph.ops] == [g.Conv2D, g.Conv2D, g.DeformableConv2D][not masked :]
+    image = rng.normal(0, 1.5, (1, 4, 9, 8)).astype(np.float32)
+    (expected,) = reference(content, image, optimised=False)
+    values = run_graph(graph, [quantize_input(graph, graph.inputs[0], image)])
+    got = dequantize_output(graph, graph.outputs[0], values[graph.outputs[0].tensor])
+    steps = np.abs(got - expected) * 32
+    assert steps.max() < 1.01 and (steps < 0.01).mean() > 0.97
