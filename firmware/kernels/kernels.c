@@ -200,6 +200,9 @@ uint32_t kernel_weights_bytes(const struct kernel *kernel, const void *params) {
         const int32_t inputs = p->kernel_h * p->kernel_w * (p->in_c / p->groups);
         return 4 * (uint32_t)p->groups * gemm_blob_words(inputs, p->out_c / p->groups);
     }
+    case WEIGHTS_GATHERED_PAIRS:
+    case WEIGHTS_GATHERED_BYTEPAIRS:
+        return 4 * gemm_gathered_blob_words(params);
     case WEIGHTS_TRANSPOSED_BYTEPAIRS:
     case WEIGHTS_TRANSPOSED_PAIRS:
         return 4 * transposed_blob_words(params);

@@ -208,6 +208,16 @@ def all_cases() -> list[Case]:
         # first layers
         conv(49, 10, 1, 64, (10, 4), 2), conv(96, 96, 3, 8, three, 2), conv(32, 32, 3, 16, three),
         conv(80, 80, 3, 16, three, 2),
+        # dilated ones; the plain shapes are above
+        conv(16, 16, 32, 32, three, dilation=2), conv(16, 16, 32, 32, three, dilation=4),
+        conv(32, 32, 16, 16, three, dilation=2), conv(32, 32, 3, 16, three, dilation=2),
+        conv(32, 32, 16, 32, three, 2, dilation=2), conv(12, 12, 24, 24, (5, 5), dilation=2),
+        # grouped ones, and plain ones with the channels of a group
+        conv(16, 16, 32, 32, three, groups=2), conv(16, 16, 16, 16, three),
+        conv(16, 16, 32, 32, three, groups=8), conv(16, 16, 4, 4, three),
+        conv(16, 16, 24, 24, three, groups=8), conv(16, 16, 3, 3, three),
+        conv(12, 12, 32, 32, (5, 5), groups=4), conv(12, 12, 8, 8, (5, 5)),
+        conv(16, 16, 128, 128, groups=8), conv(16, 16, 16, 16),
         # transposed ones, and the convolutions that they are adjoint to
         transposed(8, 8, 64, 32, three), transposed(16, 16, 32, 16, three),
         transposed(8, 8, 64, 32, (4, 4)), conv(16, 16, 32, 64, (4, 4), 2),

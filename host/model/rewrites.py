@@ -18,6 +18,7 @@ def rewrite(graph: Graph, *, slimmed: bool = True) -> tuple[Graph, Slimming]:
     """All exact rewrites, in order, on a copy of the graph, and what slimming removed; not `slimmed`: nothing."""
     graph = graph.copy()
     flip_transposed(graph)
+    split_groups(graph)
     fold_pads(graph)
     return slim(graph) if slimmed else (graph, Slimming())
 
@@ -48,6 +49,38 @@ def flip_transposed(graph: Graph) -> None:
             graph.ops[at] = Conv2D(
                 inputs, op.outputs, op.index, padding=Padding(*sides), activation=op.activation
             )
+
+
+def split_groups(graph: Graph) -> None:
+    """A convolution with as many groups as input channels becomes a depthwise one.
+
+    Both take the same products to the same sums and round them in the same way; only the weights' order differs.
+    """
+    for at, op in enumerate(graph.ops):
+        if not isinstance(op, Conv2D) or op.groups == 1:
+            continue
+        weights = graph.tensors[op.inputs[1]]
+        out_c, _, _, group_c = weights.shape
+        if group_c != 1:
+            continue
+        assert weights.data is not None and weights.quant is not None
+        data = np.ascontiguousarray(weights.data.transpose(3, 1, 2, 0))
+        quant = replace(weights.quant, axis=3 if weights.quant.per_channel else 0)
+        depthwise = replace(
+            weights, name=f"{weights.name}/depthwise", shape=data.shape, data=data, quant=quant
+        )
+        graph.tensors.append(depthwise)
+        inputs = (op.inputs[0], len(graph.tensors) - 1, *op.inputs[2:])
+        graph.ops[at] = DepthwiseConv2D(
+            inputs,
+            op.outputs,
+            op.index,
+            op.stride,
+            op.dilation,
+            op.padding,
+            out_c // op.groups,
+            op.activation,
+        )
 
 
 def fold_pads(graph: Graph) -> None:

@@ -81,6 +81,17 @@ def _groups(step: Step) -> list[Step]:
     return [replace(step, params=params, weights=w, channels=c) for w, c in parts]
 
 
+def _whole_rows(packer: Callable[[Step], bytes | None]) -> Callable[[Step], bytes | None]:
+    """Packs weights [oc,kh,kw,ic] with each row of the window, kw * ic weights, filled up to whole words with zeros."""
+
+    def pack(step: Step) -> bytes | None:
+        assert step.weights is not None
+        rows = step.weights.reshape(*step.weights.shape[:2], -1)
+        return packer(replace(step, weights=np.pad(rows, ((0, 0), (0, 0), (0, -rows.shape[2] % 4)))))
+
+    return pack
+
+
 def _int32_records(step: Step) -> bytes:
     """int32 [oc, words of a record]."""
     assert step.channels is not None
@@ -108,6 +119,8 @@ _WEIGHTS: dict[str, Packer] = {
     "PLANES_WIDE": pack_depthwise.planes_wide,
     "PAIRS": _by_groups(pack_gemm.pairs),
     "BYTEPAIRS": _by_groups(pack_gemm.bytepairs),
+    "GATHERED_PAIRS": _by_groups(_whole_rows(pack_gemm.pairs)),
+    "GATHERED_BYTEPAIRS": _by_groups(_whole_rows(pack_gemm.bytepairs)),
     "TRANSPOSED_BYTEPAIRS": pack_transposed.transposed_bytepairs,
     "TRANSPOSED_PAIRS": pack_transposed.transposed_pairs,
     "ROWS4": pack_gemm.rows4,

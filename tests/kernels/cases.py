@@ -30,6 +30,8 @@ PACKED = (
     "PLANES_WIDE",
     "PAIRS",
     "BYTEPAIRS",
+    "GATHERED_PAIRS",
+    "GATHERED_BYTEPAIRS",
     "TRANSPOSED_BYTEPAIRS",
     "TRANSPOSED_PAIRS",
     "ROWS4",
@@ -313,7 +315,7 @@ def _filter(draw: st.DrawFn, tokens: tuple[str, ...]) -> dict[str, int]:
 
 
 # Algorithms of convolutions with any number of groups.
-_GROUPED = {"ref", "winograd4", "winograd2"}
+_GROUPED = {"ref", "winograd4", "winograd2", "pointwise", "indirect", "gathered"}
 
 
 @st.composite

@@ -72,11 +72,15 @@ def check(step: Step, data: np.ndarray, names: list[str], sanitized=None) -> lis
     expected = native.run(ref.name, step.packed_params, [data], *blobs, size)
     used = candidates(step, names)
     for name in used:
-        blob = pack.weights(defs.kernels()[name], step)
+        blob, channels = (packed(defs.kernels()[name], step) for packed in (pack.weights, pack.channels))
         assert len(blob) == native.weights_bytes(name, step.packed_params)
-        expect_same(native.run(name, step.packed_params, [data], blob, b"", size), expected, f"{name} {p}")
+        expect_same(
+            native.run(name, step.packed_params, [data], blob, channels, size), expected, f"{name} {p}"
+        )
         for place in (runner.OWN, runner.BEHIND_INPUT0) if sanitized else ():
-            got = sanitized.run(name, step.packed_params, [data.tobytes()], blob, b"", bytes(size), place)
+            got = sanitized.run(
+                name, step.packed_params, [data.tobytes()], blob, channels, bytes(size), place
+            )
             expect_same(got, expected, f"sanitized {name} at place {place} {p}")
     return used
 

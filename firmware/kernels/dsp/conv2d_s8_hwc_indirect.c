@@ -1,4 +1,4 @@
-/* CONV_2D of any shape whose channels are whole words: windows are read through a table of offsets, never copied.
+/* CONV_2D of any shape whose groups have whole words of channels: windows are read through a table of offsets, never copied.
  *
  * in [in_h][in_w][in_c], out [out_h][out_w][out_c], weights BYTEPAIRS (gemm.h) in the order of OHWI; no alignment needed but
  * the blob's. The indirect convolution of Dukhan 2019 (XNNPACK's igemm) with offsets for pointers and int16 lanes for inputs:
@@ -12,11 +12,14 @@
  *     The table has 16 bits for each run: the kernel's rows, or with dilation_w its taps. It is made anew for each output row;
  *     rows outside the image point at one row of zero points, which lies in a slot of the ring that no such window needs.
  *
+ * Groups are layers of their own, one after the other.
+ *
  * Scratch, with n = min((kernel_h - 1) * dilation_h + 1, in_h + 1) rows in the ring and
- * e = (lane - 1) * stride_w + (kernel_w - 1) * dilation_w + 1 elements in each: 8 * in_c * e * n bytes, at most 2 MB, 4 * n of
- * tags and 2 for each run. Rows are read before an output row is written that needs them, so the output may overlap what lies
- * before the first row that is still unread, three pixels less. Sums are below 2^23, by 256 below 2^31; the host refuses other
- * weights. Bit-equal to conv2d_s8_hwc_ref. Not supported: weights_zero other than 0; groups other than 1; in_c % 4; larger rings.
+ * e = (lane - 1) * stride_w + (kernel_w - 1) * dilation_w + 1 elements in each: 8 * in_c / groups * e * n bytes, at most 2 MB,
+ * 4 * n of tags and 2 for each run. Rows are read before an output row is written that needs them, so the output of a single
+ * group may overlap what lies before the first row that is still unread, three pixels less. Sums are below 2^23, by 256 below
+ * 2^31; the host refuses other weights. Bit-equal to conv2d_s8_hwc_ref. Not supported: weights_zero other than 0; in_c / groups
+ * no multiple of 4; larger rings.
  */
 #include "gemm_indirect.h"
 
@@ -35,7 +38,7 @@ struct shape {
 static struct shape shape_of(const struct conv2d_params *p) {
     struct shape shape;
     shape.lane = (p->out_w + GEMM_TILE - 1) / GEMM_TILE;
-    shape.groups = p->in_c / 4;
+    shape.groups = p->in_c / p->groups / 4;
     shape.elements = (shape.lane - 1) * p->stride_w + (p->kernel_w - 1) * p->dilation_w + 1;
     shape.rows = (p->kernel_h - 1) * p->dilation_h + 1;
     if (shape.rows > p->in_h + 1) shape.rows = p->in_h + 1;
@@ -45,7 +48,7 @@ static struct shape shape_of(const struct conv2d_params *p) {
 
 bool conv2d_s8_hwc_indirect_supports(const void *params) {
     const struct conv2d_params *p = params;
-    if (p->weights_zero != 0 || p->groups != 1 || p->in_c % 4 != 0) return false;
+    if (p->weights_zero != 0 || p->in_c / p->groups % 4 != 0) return false;
     const struct shape shape = shape_of(p);
     return (int64_t)shape.rows * shape.elements * shape.groups <= GEMM_MOST_SPAN;
 }
@@ -67,10 +70,11 @@ static int32_t written_bytes(const struct conv2d_params *p, const struct shape *
     return (pixels < all ? pixels : all) * p->out_c;
 }
 
-/* Behind output row oy, rows are unread from the end of its window on; with dilation_h from the next window's top on. */
+/* Each group reads from the front again. Behind output row oy, rows are unread from the end of its window on; with dilation_h from the next window's top on. */
 uint32_t conv2d_s8_hwc_indirect_gap_bytes(const void *params) {
     const struct conv2d_params *p = params;
     const struct shape shape = shape_of(p);
+    if (p->groups > 1) return (uint32_t)(p->out_h * p->out_w * p->out_c);
     int32_t gap = 0;
     for (int32_t oy = 0; oy < p->out_h - 1; oy++) {
         const int32_t top = oy * p->stride_h - p->pad_top, bottom = top + p->kernel_h;
@@ -105,15 +109,17 @@ static void prepare_row(const struct kernel_args *args, const struct shape *shap
 void conv2d_s8_hwc_indirect(const struct kernel_args *args) {
     const struct conv2d_params *p = args->params;
     const struct shape shape = shape_of(p);
-    const struct gemm gemm = gemm_prepare(args, GEMM_BYTEPAIRS, p->kernel_h * p->kernel_w * p->in_c);
-    const struct gemm_rows rows = {.in = args->in0,
-                                   .width = p->in_w,
-                                   .channels = p->in_c,
-                                   .zero = p->input_zero,
-                                   .first = -p->pad_left,
-                                   .step = shape.lane * p->stride_w,
-                                   .elements = shape.elements,
-                                   .groups = shape.groups};
+    const int32_t group_c = p->in_c / p->groups, inputs = p->kernel_h * p->kernel_w * group_c;
+    struct gemm gemm = gemm_prepare(args, GEMM_BYTEPAIRS, inputs);
+    struct gemm_rows rows = {.in = args->in0,
+                             .width = p->in_w,
+                             .channels = group_c,
+                             .pixel_bytes = p->in_c,
+                             .zero = p->input_zero,
+                             .first = -p->pad_left,
+                             .step = shape.lane * p->stride_w,
+                             .elements = shape.elements,
+                             .groups = shape.groups};
     int32_t *tags = (int32_t *)args->scratch + shape.rows * row_words(&shape);
     uint16_t *offsets = (uint16_t *)(tags + shape.rows);
     const int32_t tile_step = 8 * GEMM_TILE * shape.groups * p->stride_w;
@@ -127,14 +133,17 @@ void conv2d_s8_hwc_indirect(const struct kernel_args *args) {
                                             .skip = gemm_skip(run_groups),
                                             .offsets = offsets,
                                             .runs = runs};
-    for (int32_t slot = 0; slot < shape.rows; slot++) tags[slot] = EMPTY;
-    int8_t *out = args->out;
-    for (int32_t oy = 0; oy < p->out_h; oy++, out += p->out_w * p->out_c) {
-        prepare_row(args, &shape, &rows, oy * p->stride_h - p->pad_top, tags, offsets);
-        if (oy * p->out_w + GEMM_TILE * shape.lane <= p->out_h * p->out_w)
-            gemm_indirect_row(&gemm, pass, args->scratch, out);
-        else
-            gemm_indirect_part(&gemm, pass, args->scratch, out, p->out_w);
-        gemm_clamp(&gemm, out, p->out_w * p->out_c);
+    for (int32_t g = 0; g < p->groups; g++, rows.in += group_c) {
+        if (g > 0) gemm_next_group(&gemm);
+        int8_t *out = args->out + g * gemm.out_c;
+        for (int32_t slot = 0; slot < shape.rows; slot++) tags[slot] = EMPTY;
+        for (int32_t oy = 0; oy < p->out_h; oy++, out += p->out_w * p->out_c) {
+            prepare_row(args, &shape, &rows, oy * p->stride_h - p->pad_top, tags, offsets);
+            if (oy * p->out_w + GEMM_TILE * shape.lane <= p->out_h * p->out_w)
+                gemm_indirect_row(&gemm, pass, args->scratch, out);
+            else
+                gemm_indirect_part(&gemm, pass, args->scratch, out, p->out_w);
+            gemm_clamp_pixels(&gemm, out, p->out_w, p->out_c);
+        }
     }
 }

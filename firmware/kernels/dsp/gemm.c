@@ -25,12 +25,19 @@ int32_t gemm_block_bytes(int32_t inputs, int32_t pixels) {
 struct gemm gemm_prepare(const struct kernel_args *args, enum gemm_form form, int32_t inputs) {
     const struct conv2d_params *p = args->params;
     const struct gemm_record *records = args->weights;
+    const int32_t out_c = p->out_c / p->groups;
     return (struct gemm){records,
-                         (const uint32_t *)(records + (p->out_c + 1) / 2),
+                         (const uint32_t *)(records + (out_c + 1) / 2),
                          gemm_groups(inputs),
-                         p->out_c,
+                         out_c,
                          &gemm_code_sets[form],
                          rescale_layer(p->output_zero, p->clamp_min, p->clamp_max, p->rounding)};
+}
+
+void gemm_next_group(struct gemm *gemm) {
+    const int32_t pairs = (gemm->out_c + 1) / 2;
+    gemm->records = (const struct gemm_record *)(gemm->weights + 2 * pairs * gemm->groups);
+    gemm->weights = (const uint32_t *)(gemm->records + pairs);
 }
 
 uint32_t *gemm_expand_pixel(enum gemm_form form, const int8_t *from, int32_t count, uint32_t *to) {
@@ -84,7 +91,7 @@ static void short_pairs(const struct gemm *gemm, enum gemm_code code, int32_t pa
     const uint32_t *weights = gemm->weights + 2 * gemm->groups * pair;
     const struct gemm_record *records = gemm->records + pair;
     const int32_t tile_bytes = 8 * GEMM_TILE * gemm->groups, second = gemm->out_c > 2 * pair + 1;
-    const int32_t whole = pixels / GEMM_TILE, rest = pixels % GEMM_TILE;
+    const int32_t whole = (int32_t)((uint32_t)pixels / GEMM_TILE), rest = pixels & (GEMM_TILE - 1);
     struct gemm_pass pass = {out + 2 * pair,
                              step,
                              second,
@@ -118,15 +125,35 @@ void gemm_clamp(const struct gemm *gemm, int8_t *out, int32_t count) {
     for (; count > 0; count--, out++) *out = (int8_t)(*out < min ? min : *out > max ? max : *out);
 }
 
+void gemm_clamp_pixels(const struct gemm *gemm, int8_t *out, int32_t pixels, int32_t step) {
+    if (gemm->layer.clamp_min == INT8_MIN && gemm->layer.clamp_max == INT8_MAX) return;
+    if (step == gemm->out_c) {
+        gemm_clamp(gemm, out, pixels * step);
+        return;
+    }
+    for (; pixels > 0; pixels--, out += step) gemm_clamp(gemm, out, gemm->out_c);
+}
+
+/* Pairs behind the first, before `end`, whose code is the first's, which is not PLAIN. Every block asks: the bits that tell the
+ * codes apart are all that is looked at. */
+static int32_t pairs_alike(const struct gemm_record *first, const struct gemm_record *end) {
+    const uint32_t telling = 0x80000001u; /* sign, and the lowest bit */
+    const uint32_t code = (uint32_t)(first->scale[0].power | first->scale[1].power);
+    const struct gemm_record *record = first + 1;
+    while (record < end && !(((uint32_t)(record->scale[0].power | record->scale[1].power) ^ code) & telling))
+        record++;
+    return (int32_t)(record - first) - 1;
+}
+
 void gemm_pixels(const struct gemm *gemm, const uint32_t *tiles, int32_t pixels, int8_t *out, int32_t step) {
-    const int32_t whole = gemm->out_c / 2, all = (gemm->out_c + 1) / 2;
+    const int32_t whole = gemm->out_c >> 1, all = (gemm->out_c + 1) >> 1;
     for (int32_t pair = 0; pair < all;) {
         const enum gemm_code code = gemm_code_of(gemm->records + pair);
         int32_t end = pair + 1;
         if (code == GEMM_PLAIN) {
             plain_pair(gemm, pair, tiles, pixels, out + 2 * pair, step);
         } else {
-            while (end < whole && gemm_code_of(gemm->records + end) == code) end++;
+            end += pairs_alike(gemm->records + pair, gemm->records + whole);
             short_pairs(gemm, code, pair, end - pair, tiles, pixels, out, step);
         }
         pair = end;
@@ -134,6 +161,11 @@ void gemm_pixels(const struct gemm *gemm, const uint32_t *tiles, int32_t pixels,
 }
 
 void gemm_block(const struct gemm *gemm, const uint32_t *tiles, int32_t pixels, int8_t *out) {
-    gemm_pixels(gemm, tiles, pixels, out, gemm->out_c);
-    gemm_clamp(gemm, out, pixels * gemm->out_c);
+    gemm_block_apart(gemm, tiles, pixels, out, gemm->out_c);
+}
+
+void gemm_block_apart(const struct gemm *gemm, const uint32_t *tiles, int32_t pixels, int8_t *out,
+                      int32_t step) {
+    gemm_pixels(gemm, tiles, pixels, out, step);
+    gemm_clamp_pixels(gemm, out, pixels, step);
 }

@@ -122,6 +122,9 @@ struct gemm {
 
 struct gemm gemm_prepare(const struct kernel_args *args, enum gemm_form form, int32_t inputs);
 
+/* Goes on to the next group of a convolution, whose blob follows. */
+void gemm_next_group(struct gemm *gemm);
+
 /* Groups of four inputs. */
 static inline int32_t gemm_groups(int32_t inputs) {
     return (inputs + 3) / 4;
@@ -138,6 +141,16 @@ int32_t gemm_block_bytes(int32_t inputs, int32_t pixels);
 static inline uint32_t gemm_blob_words(int32_t inputs, int32_t out_c) {
     return (uint32_t)((out_c + 1) / 2) *
            (GEMM_RECORD_BYTES / sizeof(uint32_t) + 2 * (uint32_t)gemm_groups(inputs));
+}
+
+/* Bytes of a window's row filled up to whole groups, and inputs of a window of such rows: weights GATHERED_PAIRS and
+ * GATHERED_BYTEPAIRS, for each group of a convolution a blob. */
+static inline int32_t gemm_gathered_row(const struct conv2d_params *p) {
+    return 4 * gemm_groups(p->kernel_w * (p->in_c / p->groups));
+}
+
+static inline uint32_t gemm_gathered_blob_words(const struct conv2d_params *p) {
+    return (uint32_t)p->groups * gemm_blob_words(p->kernel_h * gemm_gathered_row(p), p->out_c / p->groups);
 }
 
 /* X and Y of four inputs, in the tile's word of a pixel. */
@@ -177,11 +190,18 @@ void gemm_plain_tile(const struct gemm *gemm, int32_t pair, const int32_t *sums,
 /* The layer's clamp, if it has one, on `count` outputs. */
 void gemm_clamp(const struct gemm *gemm, int8_t *out, int32_t count);
 
+/* The same for all output channels of `pixels` pixels, `step` bytes apart. */
+void gemm_clamp_pixels(const struct gemm *gemm, int8_t *out, int32_t pixels, int32_t step);
+
 /* All output channels of `pixels` pixels at `out`, `step` bytes apart, as far as int8: not clamped yet. */
 void gemm_pixels(const struct gemm *gemm, const uint32_t *tiles, int32_t pixels, int8_t *out, int32_t step);
 
 /* All output channels of `pixels` pixels at `out`, which follow each other. */
 void gemm_block(const struct gemm *gemm, const uint32_t *tiles, int32_t pixels, int8_t *out);
+
+/* The same for pixels `step` bytes apart. */
+void gemm_block_apart(const struct gemm *gemm, const uint32_t *tiles, int32_t pixels, int8_t *out,
+                      int32_t step);
 
 #endif
 #endif

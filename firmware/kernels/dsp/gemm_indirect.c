@@ -19,7 +19,7 @@ static void expand_border(const struct gemm_rows *rows, const int8_t *row, int32
         for (int32_t i = 0; i < GEMM_TILE; i++) {
             const int32_t column = element + rows->first + i * rows->step;
             if (column >= 0 && column < rows->width)
-                gemm_expand_pixel(FORM, row + column * rows->channels, rows->channels, to + i);
+                gemm_expand_pixel(FORM, row + column * rows->pixel_bytes, rows->channels, to + i);
             else
                 put_zeros(rows, rows->groups, to + i);
         }
@@ -27,18 +27,18 @@ static void expand_border(const struct gemm_rows *rows, const int8_t *row, int32
 }
 
 void gemm_expand_row(const struct gemm_rows *rows, int32_t row, uint32_t *to) {
-    const int8_t *in = rows->in + row * rows->width * rows->channels;
+    const int8_t *in = rows->in + row * rows->width * rows->pixel_bytes;
     const int32_t begin = clip(-rows->first, 0, rows->elements);
     const int32_t end = clip(rows->width - rows->first - 3 * rows->step, begin, rows->elements);
-    const int32_t element_words = 2 * GEMM_TILE * rows->groups, step_bytes = rows->step * rows->channels;
+    const int32_t element_words = 2 * GEMM_TILE * rows->groups, step_bytes = rows->step * rows->pixel_bytes;
     expand_border(rows, in, 0, begin, to);
     if (begin < end) {
-        const int8_t *from = in + (begin + rows->first) * rows->channels;
+        const int8_t *from = in + (begin + rows->first) * rows->pixel_bytes;
         uint32_t *inside = to + begin * element_words;
-        if (rows->channels % 4 == 0)
+        if (rows->channels % 4 == 0 && rows->channels == rows->pixel_bytes)
             gemm_expand_tile(FORM, from, step_bytes, (end - begin) * rows->channels, inside);
         else
-            for (int32_t element = begin; element < end; element++, from += rows->channels)
+            for (int32_t element = begin; element < end; element++, from += rows->pixel_bytes)
                 inside = gemm_expand_tile(FORM, from, step_bytes, rows->channels, inside);
     }
     expand_border(rows, in, end, rows->elements, to + end * element_words);

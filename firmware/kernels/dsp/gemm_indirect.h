@@ -11,9 +11,10 @@
 /* How rows of an image are expanded. Element e holds columns e + first + {0, 1, 2, 3} * step of the row, zero points where there
  * is none, as a tile of `groups` groups of channels; what fills up the last group is anything. */
 struct gemm_rows {
-    const int8_t *in; /* [h][width][channels] */
+    const int8_t *in; /* [h][width], pixels of `channels` bytes, pixel_bytes apart */
     int32_t width;
     int32_t channels;
+    int32_t pixel_bytes;
     int32_t zero;
     int32_t first;
     int32_t step;

@@ -163,6 +163,7 @@ void transposed_conv2d_s8_hwc_indirect(const struct kernel_args *args) {
     job.rows = (struct gemm_rows){.in = args->in0,
                                   .width = p->in_w,
                                   .channels = p->in_c,
+                                  .pixel_bytes = p->in_c,
                                   .zero = p->input_zero,
                                   .first = job.shape.first,
                                   .step = job.shape.lane,
