@@ -17,14 +17,16 @@ def print_quantised(console: Console, quantised: Quantised, file: str, *, layers
     table = Table(
         title=f"{quantised.graph.name}, int8 against float", title_justify="left", pad_edge=False, box=None
     )
+    if layers:
+        table.add_column("#", no_wrap=True)
     for header in ("operator", "tensor"):
         table.add_column(header, no_wrap=True, overflow="ellipsis", max_width=40)
     for header in ("max error", "mean error", "SQNR"):
         table.add_column(header, justify="right", no_wrap=True)
-    for deviation in c.layers if layers else []:
-        _row(table, deviation, deviation.kind)
+    for i, deviation in enumerate(c.layers if layers else []):
+        table.add_row(str(i), *_cells(deviation, deviation.kind))
     for deviation in c.outputs:
-        _row(table, deviation, "output")
+        table.add_row(*([""] if layers else []), *_cells(deviation, "output"))
     console.print(table)
     console.print()
     rows = [
@@ -47,9 +49,9 @@ def _layout(quantised: Quantised) -> list[tuple[str, str]]:
     return [("layout", f"{names}: channels come last in the .tflite file")] if moved else []
 
 
-def _row(table: Table, d: Deviation, kind: str) -> None:
+def _cells(d: Deviation, kind: str) -> tuple[str, ...]:
     ratio = "-" if d.sqnr_db is None else f"{d.sqnr_db:.1f} dB"
-    table.add_row(kind, escape(short_name(d.name)), f"{d.max_error:.4g}", f"{d.mean_error:.4g}", ratio)
+    return kind, escape(short_name(d.name)), f"{d.max_error:.4g}", f"{d.mean_error:.4g}", ratio
 
 
 def _accuracy(c: Comparison) -> list[tuple[str, str]]:

@@ -31,7 +31,7 @@ from tests.unit.test_plan import check_natively
 # What LiteRT has in float: not its own QUANTIZE, and none of the operators that are ours alone.
 IN_LITERT = sorted(set(nets.STRATEGIES) & {
     "add", "average_pool", "concatenation", "conv2d", "depthwise", "fully_connected", "max_pool", "mean", "pad",
-    "reshape", "resize", "softmax", "transpose", "transposed", "transposed_conv2d",
+    "reshape", "resize", "softmax", "transpose", "grouped", "transposed_conv2d",
 })  # fmt: skip
 
 
@@ -320,6 +320,28 @@ def test_sums_that_overflow_are_refused_with_the_operator() -> None:
     }
     with pytest.raises(QuantizeError, match=r"CONV_2D \(operator 0, loud\): its sums overflow"):
         quantise_graph(graph, ranges)
+
+
+@pytest.mark.parametrize("with_mask", [False, True])
+def test_a_deformable_network_is_quantised_and_exact(with_mask: bool) -> None:
+    rng = np.random.default_rng(6)
+    net = Builder()
+    x = net.input((9, 8, 4))
+    smooth = net.average_pool(net.conv2d(x, rng.normal(0, 0.2, (4, 3, 3, 4))), 3, stride=1, padding="SAME")
+    offsets = net.conv2d(x, rng.normal(0, 0.2, (36, 3, 3, 4)))
+    mask = net.conv2d(x, rng.normal(0, 0.2, (18, 1, 1, 4)), np.full(18, 0.5)) if with_mask else None
+    y = net.deformable_conv2d(
+        smooth, offsets, rng.normal(0, 0.3, (6, 3, 3, 2)), rng.normal(0, 1, 6), mask=mask, groups=2, offset_groups=2,
+        activation="RELU",
+    )  # fmt: skip
+    net.output(y)
+    graph = net.graph()
+    quantised = quantise_graph(graph, calibrate(graph, inputs_of(graph, 12)), Choices(input_type="int8"))
+    found = compare(graph, quantised, inputs_of(graph, 6, seed=2))
+    assert found.outputs[0].sqnr_db > 25
+    check_natively(quantised, [rng.integers(-128, 128, (1, 9, 8, 4), dtype=np.int8)])
+    again = import_tflite(write_tflite(quantised))
+    assert [op.kind for op in again.ops] == [op.kind for op in quantised.ops]
 
 
 # --- The digits.

@@ -1,9 +1,7 @@
 """The trained network as an int8 graph, in TensorFlow Lite's scheme.
 
-Weights: symmetric int8, one scale an output channel (one for all in the classifier, as TensorFlow Lite's own
-converter does it). Activations: asymmetric int8, the range seen on the calibration images, zero exact.
-Biases: int32 at input scale times weight scale. Source: Jacob et al. 2017, "Quantization and Training of
-Neural Networks for Efficient Integer-Arithmetic-Only Inference".
+Weights: one scale an output channel (one for all in the classifier, as TensorFlow Lite's own converter does it).
+Activations: the range seen on the calibration images. The formulas are those of host.model.scales.
 """
 
 from __future__ import annotations
@@ -15,6 +13,7 @@ import torch
 
 from host.data.digits.network import BLOCKS, CLASSES, DigitNet, Unit, to_input
 from host.model import graph as g
+from host.model import scales
 
 # A pixel 0..255 is the real number pixel / 255, so the int8 input is the pixel minus 128.
 INPUT_QUANT = g.Quant(np.array([1 / 255], np.float32), -128)
@@ -26,28 +25,11 @@ def calibrate(net: DigitNet, x: np.ndarray) -> dict[str, g.Quant]:
     quants: dict[str, g.Quant] = {}
 
     def tap(name: str, value: torch.Tensor) -> None:
-        quants[name] = activation_quant(float(value.min()), float(value.max()))
+        quants[name] = scales.activation_quant(float(value.min()), float(value.max()))
 
     with torch.no_grad():
         net(to_input(x), tap)
     return quants
-
-
-def activation_quant(low: float, high: float) -> g.Quant:
-    """The int8 quantisation of [low, high], widened to hold zero, which then is a whole step."""
-    low, high = min(low, 0.0), max(high, 0.0)
-    scale = np.float32((high - low) / 255)
-    return g.Quant(np.array([scale]), round(-128 - low / float(scale)))
-
-
-def quantise_weights(weights: np.ndarray, per_channel: bool) -> tuple[np.ndarray, np.ndarray]:
-    """(int8 [oc,...] in -127..127, float32 scales [oc] or [1]) of real weights [oc,...]."""
-    flat = np.abs(weights).reshape(len(weights), -1)
-    peak = flat.max(1) if per_channel else flat.max(keepdims=True)[0]
-    # A dead channel has weights of zero at any scale.
-    scale = np.where(peak > 0, peak / 127, 1.0).astype(np.float32)
-    steps = weights / scale.astype(np.float64).reshape(-1, *[1] * (weights.ndim - 1))
-    return np.clip(np.rint(steps), -127, 127).astype(np.int8), scale
 
 
 @dataclass
@@ -80,9 +62,12 @@ class _Builder:
         `real` is weights [oc,...] and bias [oc] as PyTorch has them, `order` transposes to the graph's.
         """
         weights, bias = real
-        q, scale = quantise_weights(weights, per_channel)
-        bias_scale = self.graph.tensors[x].quant.scale * scale
-        q_bias = np.rint(bias / bias_scale.astype(np.float64)).astype(np.int32)
+        input_scale = self.graph.tensors[x].quant.scale
+        # without the bias: these are the scales of the network that was shipped
+        scale = scales.weight_scales(weights, None, float(input_scale[0]), 0, per_channel=per_channel)
+        q = scales.quantise_weights(weights, scale, 0)
+        bias_scale = input_scale * scale
+        q_bias = scales.quantise_bias(bias, bias_scale)
         q = np.ascontiguousarray(q.transpose(order))
         return (
             self.constant(f"{name}/weights", q, g.Quant(scale, 0, order.index(0))),
