@@ -3,7 +3,7 @@
 They are custom operators, their options FlexBuffer maps. Tensors of bits are int32, packed along the channels; a
 convolution's inputs are x, weights, multiplier and bias (float32), thresholds (int32), where the last three may be
 absent: int8 outputs need multiplier and bias, outputs of bits need thresholds. What they compute is in
-host.oracle.binary. float32 activations are refused, and so are groups.
+host.oracle.binary. float32 activations are for `host quantize`, an int8 network's are refused; so are groups.
 
 Source: LCE 0.16, `tflite/kernels/{bconv2d,bmaxpool,quantization}.cc` and `mlir/ir/lce_ops.cc`.
 """
@@ -24,10 +24,13 @@ if TYPE_CHECKING:
     from host.model.tflite_import import Net
 
 PREFIX = "CUSTOM Lce"
-_FLOAT_HINT = "train the layers between binary ones for int8 and convert with inference_input_type=tf.int8"
+_FLOAT_HINT = "quantise it with `host quantize`"
 
 
 def _refuse_floats(net: Net, op: FileOp, tensors: tuple[int, ...]) -> None:
+    """Refuses float activations of an int8 network."""
+    if net.real:
+        return
     for index in tensors:
         if net.file.tensors[index].type == "FLOAT32":
             name = net.file.tensors[index].name

@@ -109,7 +109,7 @@ def compare(
     layers = [
         Deviation(op.outputs[0], quantised.tensors[op.outputs[0]].name, op.kind)
         for op in quantised.ops
-        if op.outputs[0] < len(real.tensors)
+        if op.outputs[0] < len(real.tensors) and quantised.tensors[op.outputs[0]].dtype == np.int8
     ]
     result = Comparison(len(samples), outputs, layers, None if labels is None else [int(y) for y in labels])
     scored = has_classes(quantised)

@@ -43,6 +43,10 @@ class Choices:
     output_type: str = "float32"
 
 
+# Operators with real weights; those of binary ones are bits already, and their factors stay real.
+_WEIGHTED = (g.Conv2D, g.DepthwiseConv2D, g.TransposedConv2D, g.DeformableConv2D, g.FullyConnected)
+
+
 def quantise_graph(graph: g.Graph, ranges: dict[int, Range], choices: Choices | None = None) -> g.Graph:
     """The int8 graph; tensors keep their indices, new ones follow them.
 
@@ -52,10 +56,10 @@ def quantise_graph(graph: g.Graph, ranges: dict[int, Range], choices: Choices | 
     choices = choices or Choices()
     result = graph.copy()
     _unshare(result)
-    weights = {i for op in result.ops if isinstance(op, g.Weighted) for i in op.inputs[1:3]}
+    weights = {i for op in result.ops if isinstance(op, _WEIGHTED) for i in op.inputs[1:3]}
     _set_activations(result, ranges, weights)
     for op in result.ops:
-        if isinstance(op, g.Weighted):
+        if isinstance(op, _WEIGHTED):
             _set_parameters(result, op, choices.per_channel)
     for borders, wanted in ((result.inputs, choices.input_type), (result.outputs, choices.output_type)):
         for border in borders:
@@ -70,7 +74,7 @@ def _unshare(graph: g.Graph) -> None:
     taken: set[int] = set()
     for op in graph.ops:
         inputs = list(op.inputs)
-        for place in range(1, min(3, len(inputs))) if isinstance(op, g.Weighted) else ():
+        for place in range(1, min(3, len(inputs))) if isinstance(op, _WEIGHTED) else ():
             if inputs[place] in taken:
                 graph.tensors.append(replace(graph.tensors[inputs[place]]))
                 inputs[place] = len(graph.tensors) - 1

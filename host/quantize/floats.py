@@ -12,6 +12,7 @@ import numpy as np
 
 from host.errors import InputError, QuantizeError
 from host.model import graph as g
+from host.oracle import binary
 from host.oracle.convolution import taps_of
 from host.oracle.params import resize_indices
 
@@ -19,7 +20,7 @@ CLAMPS = {"NONE": (None, None), "RELU": (0.0, None), "RELU6": (0.0, 6.0), "RELU_
 
 
 def run_float(graph: g.Graph, inputs: Sequence[np.ndarray]) -> dict[int, np.ndarray]:
-    """Every tensor's value by index, float32. inputs: arrays, one for each of `graph.inputs`, of the tensor's shape.
+    """Every tensor's value by index, float32 or bits, of arrays of the inputs' shapes.
 
     Raises InputError for another count or shape, QuantizeError for an operator that no float network has here.
     """
@@ -40,8 +41,10 @@ def run_float(graph: g.Graph, inputs: Sequence[np.ndarray]) -> dict[int, np.ndar
         with np.errstate(over="ignore", invalid="ignore"):  # who needs finite values looks for them
             out = OPS[type(op)](graph, op, *arguments)
         low, high = CLAMPS[getattr(op, "activation", "NONE")]
-        out = out if low is None and high is None else np.clip(out, low, high)
-        values[op.outputs[0]] = out.astype(np.float32).reshape(graph.tensors[op.outputs[0]].shape)
+        if (low, high) != (None, None) and not isinstance(op, g.BinaryConv2D):
+            out = np.clip(out, low, high)
+        y = graph.tensors[op.outputs[0]]
+        values[op.outputs[0]] = out.astype(y.dtype).reshape(y.shape)
     return values
 
 
@@ -172,6 +175,28 @@ def max_pool_2d(graph: g.Graph, op: g.MaxPool2D, x: np.ndarray) -> np.ndarray:
     )
 
 
+def binary_conv2d(
+    graph: g.Graph,
+    op: g.BinaryConv2D,
+    x: np.ndarray,
+    w: np.ndarray,
+    multiplier: np.ndarray | None,
+    bias: np.ndarray | None,
+    thresholds: np.ndarray | None = None,
+) -> np.ndarray:
+    """LceBconv2d; its activation clamps the sum."""
+    sums = binary.window_sums(graph, op, x, w)
+    if thresholds is not None:
+        return binary.pack_bits(sums < binary.bounds(graph, op))
+    return np.clip(sums, *binary.sum_limits(graph, op)).astype(np.float32) * multiplier + bias
+
+
+def unbinarise(graph: g.Graph, op: g.Unbinarise, x: np.ndarray) -> np.ndarray:
+    """LceDequantize."""
+    bits = binary.unpack_bits(x, graph.tensors[op.outputs[0]].shape[-1])
+    return np.where(bits, -1.0, 1.0)
+
+
 def softmax(graph: g.Graph, op: g.Softmax, x: np.ndarray) -> np.ndarray:
     """SOFTMAX."""
     e = np.exp(op.beta * (x - x.max(-1, keepdims=True)))
@@ -200,4 +225,8 @@ OPS: dict[type[g.Op], Callable[..., np.ndarray]] = {
     g.Transpose: lambda graph, op, x: x.transpose(op.perm),
     g.Concatenation: lambda graph, op, *xs: np.concatenate(xs, axis=op.axis),
     g.ResizeNearest: resize_nearest,
+    g.Binarise: lambda graph, op, x: binary.pack_bits(x < 0),
+    g.Unbinarise: unbinarise,
+    g.BinaryConv2D: binary_conv2d,
+    g.BinaryMaxPool2D: binary.binary_max_pool,
 }

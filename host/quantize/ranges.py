@@ -113,9 +113,9 @@ def calibrate(
 
 
 def _observed(graph: g.Graph) -> Iterable[int]:
-    """Inputs and all that operators write, and constants that flow like them."""
+    """Inputs and all that operators write, and constants that flow like them; not bits."""
     seen = [border.tensor for border in graph.inputs]
     for op in graph.ops:
         seen += [i for i in op.operands if graph.tensors[i].data is not None]
         seen += op.outputs
-    return dict.fromkeys(seen)
+    return dict.fromkeys(i for i in seen if graph.tensors[i].dtype == np.float32)

@@ -18,7 +18,10 @@ from host.model.load import load_graph
 from host.model.tflite_import import import_tflite
 from host.model.tflite_write import write_tflite
 from host.model.windows import transposed_window, window
+from host.oracle.binary import unpack_bits
 from host.oracle.run import run_graph
+from host.quantize.floats import run_float
+from tests.unit.test_plan import check_natively
 
 EXAMPLES = Path(host.data.__file__).parent / "examples"
 rng = np.random.default_rng(0)
@@ -134,7 +137,7 @@ MISTAKES = {
     "4 offset groups do not divide 6": lambda n, x: n.deformable_conv2d(
         x, x, np.ones(CONV), scale=1, offset_groups=4
     ),
-    "only offsets may be": lambda n, x: n.max_pool(n.input((8, 8, 6), scale=1, dtype="int16"), 2),
+    "int8 is needed here": lambda n, x: n.max_pool(n.input((8, 8, 6), scale=1, dtype="int16"), 2),
     "an input is int8 or int16": lambda n, x: n.input((8, 8, 6), scale=1, dtype="int32"),
     "holds nothing": lambda n, x: n.input((8, 0, 6), scale=1),
     "the last dimension must be 384": lambda n, x: n.fully_connected(x, weights(2, 384), weight_scale=1, scale=1),
@@ -194,6 +197,122 @@ def test_sizes_of_windows():
     assert window((8, 7), (3, 3), (2, 2), (1, 1), "SAME") == (g.Padding(0, 1, 1, 1), (4, 4))
     assert window((8, 7), (3, 3), (1, 1), (2, 2), "VALID") == (g.Padding(), (4, 3))
     assert window((8, 7), (3, 3), (1, 1), (1, 1), 1) == (g.Padding(1, 1, 1, 1), (8, 7))
+
+
+# --- Bits.
+
+
+def binary_network(scale: float | None) -> g.Graph:
+    """Bits in both forms, between float layers or int8 ones."""
+    random = np.random.default_rng(7)
+
+    def signs(*shape: int) -> np.ndarray:
+        return np.where(random.random(shape) < 0.5, -1, 1)
+
+    quant = {} if scale is None else {"scale": scale}
+    net = Builder("binary")
+    x = net.input((8, 8, 6), **quant)
+    x = net.conv2d(x, random.normal(0, 0.3, (40, 3, 3, 6)), random.normal(0, 0.3, 40), **quant)
+    b = net.binarize(x)
+    b = net.binary_conv2d(b, signs(36, 3, 3, 40), random.normal(0, 1, 36), random.normal(0, 9, 36), bits=True)
+    b = net.binary_max_pool(b, 2)
+    y = net.binary_conv2d(b, signs(5, 3, 3, 36), random.uniform(0.01, 0.03, 5), one_padding=False, **quant)
+    z = net.unbinarize(b, **quant)
+    net.output(net.mean(z, keep_dims=True), "signs")
+    net.output(net.fully_connected(net.flatten(y), random.normal(0, 0.2, (3, 80)), **quant), "scores")
+    return net.graph()
+
+
+def test_bits_are_what_the_signs_say():
+    graph = binary_network(None)
+    x = rng.normal(0, 1, (1, 8, 8, 6)).astype(np.float32)
+    values = run_float(graph, [x])
+    first, conv, pool, last, ones = (
+        values[op.outputs[0]] for op in graph.ops if op.kind in ("CONV_2D",) or op.kind.startswith("Lce")
+        if op.kind != "LceQuantize"
+    )  # fmt: skip
+    # the same in float: convolutions of signs, with padding of +1 in the first
+    by_kind = [op for op in graph.ops if isinstance(op, g.BinaryConv2D)]
+    signs = np.where(first < 0, -1.0, 1.0)
+    assert conv.dtype == pool.dtype == np.int32 and conv.shape[-1] == 2
+    weights = [1.0 - 2.0 * unpack_bits(graph.tensors[op.inputs[1]].data, op.channels_in) for op in by_kind]
+    random = np.random.default_rng(7)
+    random.normal(0, 0.3, (40, 3, 3, 6)), random.normal(0, 0.3, 40)
+    original = np.where(random.random((36, 3, 3, 40)) < 0.5, -1, 1)
+    factor, offset = random.normal(0, 1, 36), random.normal(0, 9, 36)
+    flipped = original * np.where(factor < 0, -1, 1)[:, None, None, None]
+    np.testing.assert_array_equal(weights[0], flipped)
+    wanted = (
+        plain_conv(np.pad(signs, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=1), original) * factor
+        + offset
+    )
+    got = np.where(unpack_bits(conv, 36), -1, 1)
+    np.testing.assert_array_equal(got, np.where(wanted < 0, -1, 1))
+    pooled = got.reshape(1, 4, 2, 4, 2, 36).max((2, 4))
+    np.testing.assert_array_equal(np.where(unpack_bits(pool, 36), -1, 1), pooled)
+    np.testing.assert_array_equal(ones, pooled)
+    sums = plain_conv(np.pad(pooled, ((0, 0), (1, 1), (1, 1), (0, 0))), weights[1])
+    np.testing.assert_allclose(last, sums * graph.tensors[by_kind[1].inputs[2]].data, rtol=1e-5)
+
+
+def plain_conv(padded: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Stride 1, no more padding."""
+    windows = np.lib.stride_tricks.sliding_window_view(padded, weights.shape[1:3], (1, 2))
+    return np.einsum("nyxckl,oklc->nyxo", windows, weights)
+
+
+def test_a_binary_network_is_written_imported_and_runs_the_same():
+    graph = binary_network(0.05)
+    again = import_tflite(write_tflite(graph))
+    inputs = random_inputs(graph, 1)
+    check_natively(graph, inputs)
+    for mine, theirs in zip(graph.outputs, again.outputs, strict=True):
+        wanted = run_graph(graph, inputs)[mine.tensor]
+        np.testing.assert_array_equal(run_graph(again, inputs)[theirs.tensor], wanted)
+
+
+def test_planes_are_levels():
+    net = Builder()
+    x = net.input((5, 5, 3), scale=0.1, zero_point=-128)
+    weights = rng.choice(np.array([-3, -1, 1, 3], np.int8), (4, 3, 3, 3))
+    y = net.planes_conv2d(
+        net.bit_planes(x, 2), weights, np.arange(4.0), weight_planes=2, weight_scale=0.5, scale=0.2
+    )
+    net.output(y)
+    graph = net.graph()
+    inputs = [rng.integers(-128, -124, (1, 5, 5, 3)).astype(np.int8)]
+    levels = np.pad((inputs[0] + 128.0) * 0.1, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    got = run_graph(graph, inputs)[y.index] * 0.2
+    # double rounding is up to three quarters of a step off
+    np.testing.assert_allclose(got, plain_conv(levels, weights * 0.5) + np.arange(4), atol=0.1501)
+    check_natively(graph, inputs)
+
+
+BINARY_MISTAKES = {
+    "weight 2 is not binary": lambda n, b: n.binary_conv2d(b, np.full((4, 1, 1, 6), 2), scale=1),
+    "[oc, kh, kw, 6] is needed": lambda n, b: n.binary_conv2d(b, np.ones((4, 1, 1, 5)), scale=1),
+    "multiplier of shape [3]": lambda n, b: n.binary_conv2d(b, np.ones((4, 1, 1, 6)), np.ones(3), scale=1),
+    "bits have no scale": lambda n, b: n.binary_conv2d(b, np.ones((4, 1, 1, 6)), bits=True, scale=1),
+    "activation RELU on bits": lambda n, b: n.binary_conv2d(b, np.ones((4, 1, 1, 6)), bits=True, activation="RELU"),
+    "int8 is needed here": lambda n, b: n.max_pool(b, 2),
+    "is not what binarize()": lambda n, b: n.binary_max_pool(n.input((4, 4, 6), scale=1), 2),
+    "is not what bit_planes()": lambda n, b: n.planes_conv2d(
+        b, np.ones((4, 1, 1, 6), np.int8), weight_planes=1, weight_scale=1, scale=1
+    ),
+    "5 planes": lambda n, b: n.bit_planes(n.input((4, 4, 6), scale=1), 5),
+    "odd numbers from -1 to 1": lambda n, b: n.planes_conv2d(
+        n.bit_planes(n.input((4, 4, 6), scale=1), 1), np.full((4, 1, 1, 6), 2, np.int8),
+        weight_planes=1, weight_scale=1, scale=1,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("saying", BINARY_MISTAKES)
+def test_a_mistake_with_bits_is_named(saying: str):
+    net, x = started()
+    with pytest.raises(NetworkError) as caught:
+        BINARY_MISTAKES[saying](net, net.binarize(x))
+    assert saying in str(caught.value)
 
 
 # --- Scripts.

@@ -26,6 +26,7 @@ from host.quantize.ranges import Histogram, MinMax, calibrate, observer_of
 from tests import nets
 from tests.float_nets import FLOAT, dequantised, inputs_of, small
 from tests.litert import Reference
+from tests.unit.test_builder import binary_network
 from tests.unit.test_plan import check_natively
 
 # What LiteRT has in float: not its own QUANTIZE, and none of the operators that are ours alone.
@@ -342,6 +343,23 @@ def test_a_deformable_network_is_quantised_and_exact(with_mask: bool) -> None:
     check_natively(quantised, [rng.integers(-128, 128, (1, 9, 8, 4), dtype=np.int8)])
     again = import_tflite(write_tflite(quantised))
     assert [op.kind for op in again.ops] == [op.kind for op in quantised.ops]
+
+
+def test_a_float_binary_network_is_quantised_around_its_bits() -> None:
+    graph = import_tflite_float(write_tflite(binary_network(None)))
+    quantised = quantise_graph(graph, calibrate(graph, inputs_of(graph, 12)))
+    assert any(op.kind == "LceBconv2d" for op in quantised.ops)
+    found = compare(graph, quantised, inputs_of(graph, 6, seed=2))
+    assert {d.kind for d in found.layers} >= {"LceBconv2d", "LceDequantize"}
+    assert found.layers[0].sqnr_db > 35 and all(
+        o.sqnr_db > 8 for o in found.outputs
+    )  # a sign that flips costs much
+    inputs = [np.random.default_rng(1).integers(-128, 128, (1, 8, 8, 6), dtype=np.int8)]
+    check_natively(quantised, inputs)
+    again = import_tflite(write_tflite(quantised))
+    for mine, theirs in zip(quantised.outputs, again.outputs, strict=True):
+        wanted = run_graph(quantised, inputs)[mine.tensor]
+        np.testing.assert_array_equal(run_graph(again, inputs)[theirs.tensor], wanted)
 
 
 # --- The digits.

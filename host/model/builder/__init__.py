@@ -18,6 +18,7 @@ Every mistake is a NetworkError (see host.errors).
 
 from __future__ import annotations
 
+from host.model.builder.binary import Binary
 from host.model.builder.convolutions import Convolutions
 from host.model.builder.core import Value
 from host.model.builder.others import Others
@@ -25,5 +26,5 @@ from host.model.builder.others import Others
 __all__ = ["Builder", "Value"]
 
 
-class Builder(Convolutions, Others):
+class Builder(Convolutions, Binary, Others):
     """A network under construction: methods take and return `Value`s, graph() gives the result."""

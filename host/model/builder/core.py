@@ -49,6 +49,8 @@ class Core:
 
     def __init__(self, name: str = "network"):
         self._graph = g.Graph(name, [], [], [], [])
+        # Channels, and planes or 0, of the tensors that hold bits, by index.
+        self._bits: dict[int, tuple[int, int]] = {}
 
     def input(
         self,
@@ -100,7 +102,7 @@ class Core:
         """Checks that the values are this network's, int8 all or float all."""
         for x in values:
             if self._own(x).tensor.dtype not in (np.dtype("int8"), np.dtype("float32")):
-                raise NetworkError(f"{x!r} is {x.tensor.dtype}: only offsets may be")
+                raise NetworkError(f"{x!r} is {x.tensor.dtype}: int8 is needed here")
         if len({x.real for x in values}) > 1:
             raise NetworkError("int8 and float tensors are mixed")
 
@@ -201,9 +203,9 @@ class Core:
         """The output of an operator, with x's quantisation unless another is given."""
         op.index = len(self._graph.ops)
         name = name or f"{op.kind.lower()}_{op.index}"
-        for index, suffix in zip(op.inputs[1:3], ("weights", "bias"), strict=False):
-            if isinstance(op, g.Weighted) and index >= 0:
-                self._graph.tensors[index].name = f"{name}/{suffix}"
+        for tensor in (self._graph.tensors[i] for i in op.inputs[1:] if i >= 0):
+            if isinstance(op, g.Weighted) and tensor.data is not None:
+                tensor.name = f"{name}/{tensor.name}"
         y = self._add(name, shape, quant or x.tensor.quant, x.tensor.dtype)
         op.outputs = (y.index,)
         self._graph.ops.append(op)
