@@ -24,6 +24,7 @@ COMMANDS = (
     "quantize",
     "bench",
     "ladder",
+    "compare-conv",
     "boards",
     "ports",
     "models",
@@ -41,7 +42,7 @@ class _Lazy(click.Group):
             return None
         from importlib import import_module
 
-        return import_module(f"host.commands.{name}").command
+        return import_module(f"host.commands.{name.replace('-', '_')}").command
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
