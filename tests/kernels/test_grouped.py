@@ -9,7 +9,7 @@ from host import defs, native
 from host.plan.network import Step
 from tests.kernels.test_gemm import candidates, check, random_input, random_weights, records
 
-FAST = [k.name for k in defs.kernels().values() if k.op == "conv2d" and not k.name.endswith("_ref")]
+FAST = [k.name for k in defs.kernels().values() if k.op == "conv2d" and k.overlap == "AHEAD"]
 WINOGRAD = [name for name in FAST if "winograd" in name]
 
 
