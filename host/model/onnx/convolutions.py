@@ -9,7 +9,7 @@ import numpy as np
 from host.model import graph as g
 from host.model.onnx.file import Node
 from host.model.onnx.network import IMAGE, Const, Net, Value
-from host.model.onnx.windows import outputs_of, padding, pads_of, pair, spatial
+from host.model.onnx.windows import HELD, outputs_of, padding, pads_of, pair, spatial
 
 _MAX_BIAS = 2**31 - 1
 
@@ -22,6 +22,8 @@ def _weights(net: Net, node: Node, ranks: tuple[int, ...], axis: int) -> Const:
     if net.floating:
         if w.quant is not None or w.data.dtype.kind != "f":
             raise node.refuse("its weights are not float")
+        if not np.isfinite(w.data).all():
+            raise node.refuse("its weights are not finite")
     elif w.quant is None or w.data.dtype != np.int8:
         raise node.refuse("its weights are not quantised to 8 bits")
     elif w.quant.per_channel and w.quant.axis != axis:
@@ -52,7 +54,8 @@ def _bias(net: Net, node: Node, place: int, x: int, w: Const, channels: int, fac
         if bias.quant.zero_point == 0 and np.allclose(given, step, rtol=1e-6, atol=0):
             data = np.broadcast_to(bias.data.reshape(-1), channels)
             return net.tensor(node.inputs[place], (channels,), g.Quant(step.astype(np.float32), 0), data)
-    real = np.broadcast_to(bias.real.reshape(-1).astype(np.float64) * factor, channels)
+    with np.errstate(invalid="ignore"):
+        real = np.broadcast_to(bias.real.reshape(-1).astype(np.float64) * factor, channels)
     return bias_tensor(net, node, node.inputs[place], x, w.quant, real)
 
 
@@ -65,6 +68,8 @@ def _step(net: Net, x: int, w: Const | None, quant: g.Quant | None = None) -> np
 
 def bias_tensor(net: Net, node: Node, name: str, x: int, quant: g.Quant | None, real: np.ndarray) -> int:
     """A bias of real numbers: float32, or rounded to whole sums; the error is remembered until the scale is known."""
+    if not np.isfinite(real).all():
+        raise node.refuse("its bias is not finite")
     if net.floating:
         return net.tensor(name, real.shape, None, real.astype(np.float32))
     step = _step(net, x, None, quant)
@@ -238,7 +243,10 @@ def _fully_connected(
         w = Const(np.float32(alpha) * data)
     else:
         assert w.quant is not None
-        w = Const(data, g.Quant(w.quant.scale * np.float32(alpha), w.quant.zero_point, 0))
+        scale = w.quant.scale * np.float32(alpha)
+        if not np.all(np.isfinite(scale) & (scale >= np.finfo(np.float32).tiny)):
+            raise node.refuse(f"alpha {alpha} leaves no scale of its weights")
+        w = Const(data, g.Quant(scale, w.quant.zero_point, 0))
     rows = math.prod(value.shape[:-1])
     x = net.reshaped(node, value, (rows, ic))
     weights = _weights_tensor(net, node, w, w.data, axis=0)
@@ -308,8 +316,9 @@ def normalization(net: Net, node: Node) -> Value:
     with np.errstate(invalid="ignore", divide="ignore"):
         factor = gamma / np.sqrt(variance + float(node.attribute("epsilon", 1e-5)))
         offset = beta - mean * factor
-    if not (np.isfinite(factor).all() and np.isfinite(offset).all()):
-        raise node.refuse("its constants are not finite")
+    too_small = (np.abs(factor) < HELD * np.finfo(np.float32).tiny) & (factor != 0)
+    if not (np.isfinite(factor).all() and np.isfinite(offset).all()) or too_small.any():
+        raise node.refuse("its constants are not finite, or too small")
     if net.floating and (folded := _folded(net, node, value, factor, offset)) is not None:
         return folded
     if value.open:
@@ -343,9 +352,6 @@ def _folded(net: Net, node: Node, value: Value, factor: np.ndarray, offset: np.n
     return net.seen(node, value)
 
 
-_HELD = 64  # the weight that stands for a channel's factor; the scale does the rest, exactly
-
-
 def _affine(net: Net, node: Node, value: Value, factor: np.ndarray, offset: np.ndarray) -> Value:
     """y = factor * x + offset, one pair a channel: a depthwise convolution of 1x1."""
     rank = len(value.shape)
@@ -358,8 +364,8 @@ def _affine(net: Net, node: Node, value: Value, factor: np.ndarray, offset: np.n
     if net.floating:
         quant, data = None, factor.reshape(shape).astype(np.float32)
     else:
-        held = np.sign(factor) * _HELD
-        scale = np.where(factor == 0, 1.0, np.abs(factor) / _HELD).astype(np.float32)
+        held = np.sign(factor) * HELD
+        scale = np.where(factor == 0, 1.0, np.abs(factor) / HELD).astype(np.float32)
         quant, data = g.Quant(scale, 0, 3 if c > 1 else 0), held.reshape(shape).astype(np.int8)
     weights = net.tensor(node.inputs[1], shape, quant, data)
     bias = bias_tensor(net, node, node.inputs[2], x, quant, offset)

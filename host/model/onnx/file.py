@@ -168,7 +168,7 @@ def _checked(proto: onnx.ModelProto) -> onnx.ModelProto:
         checker.check_model(proto)
         if proto.functions:
             proto = inliner.inline_local_functions(proto)
-    except checker.ValidationError as error:
+    except (checker.ValidationError, ValueError, RuntimeError) as error:
         raise NotAnOnnxError(f"not a valid ONNX network: {_first_line(error)}") from error
     return proto
 
@@ -191,7 +191,7 @@ def _array(tensor: onnx.TensorProto) -> np.ndarray:
 
     try:
         array = numpy_helper.to_array(tensor)
-    except (ValueError, TypeError, OverflowError) as error:
+    except (KeyError, ValueError, TypeError, OverflowError) as error:
         raise NotAnOnnxError(f"constant {tensor.name!r} is damaged: {_first_line(error)}") from error
     return array
 
@@ -205,13 +205,12 @@ def _node(proto: onnx.NodeProto, index: int) -> Node:
         if isinstance(value, TensorProto):
             value = _array(value)
         elif isinstance(value, bytes):
-            value = value.decode(errors="replace")
-        attributes[attribute.name] = value
-    node = Node(
-        proto.op_type, proto.name, index, tuple(proto.input), tuple(proto.output), attributes, proto.domain
-    )
-    if proto.domain not in _DOMAINS:
-        raise node.refuse(f"operators of {proto.domain} are not supported")
+            value = _text(value)
+        attributes[_text(attribute.name)] = value
+    inputs, outputs = tuple(proto.input), tuple(proto.output)
+    node = Node(_text(proto.op_type), proto.name, index, inputs, outputs, attributes, _text(proto.domain))
+    if node.domain not in _DOMAINS:
+        raise node.refuse(f"operators of {node.domain} are not supported")
     return node
 
 
@@ -221,7 +220,7 @@ def _input(value: onnx.ValueInfoProto) -> FileInput:
     kind = value.type.tensor_type
     if not value.type.HasField("tensor_type") or not kind.HasField("shape"):
         raise UnsupportedError(f"input {value.name!r} has no shape")
-    shape = [d.dim_value if d.HasField("dim_value") else d.dim_param or "?" for d in kind.shape.dim]
+    shape = [d.dim_value if d.HasField("dim_value") else _text(d.dim_param) or "?" for d in kind.shape.dim]
     if shape and not (isinstance(shape[0], int) and shape[0] > 0):
         shape[0] = 1
     if any(not isinstance(n, int) or n < 1 for n in shape):
@@ -238,5 +237,11 @@ def _input(value: onnx.ValueInfoProto) -> FileInput:
     return FileInput(value.name, np.dtype(dtype), tuple(shape))
 
 
+def _text(name: str | bytes) -> str:
+    """A string of the file that messages may repeat: it can hold anything."""
+    text = name.decode(errors="replace") if isinstance(name, bytes) else name
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
 def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return _text((str(error).strip().splitlines() or [type(error).__name__])[0])

@@ -52,9 +52,9 @@ def _add_constant(net: Net, node: Node, place: int, other: Const) -> Value:
     if (biased := with_bias(net, node, place, other)) is not None:
         return biased
     value = net.operand(node, place)
-    if (
-        other.data.ndim > len(value.shape)
-        or np.broadcast_shapes(other.data.shape, value.shape) != value.shape
+    aligned = (1,) * (len(value.shape) - other.data.ndim) + other.data.shape
+    if len(aligned) != len(value.shape) or any(
+        a not in (1, n) for a, n in zip(aligned, value.shape, strict=True)
     ):
         raise node.refuse(f"constant {list(other.data.shape)} on {list(value.shape)}")
     if not net.floating and (other.quant is None or other.quant.per_channel or other.data.dtype != np.int8):
@@ -245,7 +245,7 @@ def pad(net: Net, node: Node) -> Value:
 
 
 def softmax(net: Net, node: Node) -> Value:
-    """Softmax over one axis, or over all from `axis` on in operator sets before 13. Its scale is always 1/256."""
+    """Softmax over one axis, or over all from `axis` on in operator sets before 13. Its scale is 1/256."""
     value = net.operand(node)
     rank = len(value.shape)
     opset = node.attribute("opset", net.model.opset)

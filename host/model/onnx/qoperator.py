@@ -36,6 +36,7 @@ FORMS = {
     "QLinearReduceMean": Form("ReduceMean", *_UNARY),
     "QLinearSoftmax": Form("Softmax", *_UNARY),
 }
+QOPERATORS = (*FORMS, "QLinearConcat")
 
 
 def expanded(model: Model) -> list[Node]:

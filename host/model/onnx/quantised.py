@@ -8,7 +8,7 @@ Rounding. The file says: sums in real numbers, divided by the output's scale, ro
 computes float32(sum) * scale. Our oracle is LiteRT's fixed-point arithmetic, the same as for .tflite files: 31-bit
 multipliers, half away from zero, and for convolutions rounding in two steps. They differ by at most 1, where the real
 number is next to the middle between two integers. What is two operators here rounds twice, and differs by at most 1
-as well: SOFTMAX whose scale is not 1/256, pools whose output has another scale, CONCATENATION of several scales.
+as well: SOFTMAX (in steps of 1/256, files have 1/255), and pools whose output has another scale than their input.
 tests/unit/test_onnx_rounding.py measures how often.
 
 uint8 tensors are int8 ones shifted by 128, as everywhere; unlike .tflite's legacy uint8 they round as int8 ones do
@@ -38,7 +38,7 @@ from host.model.onnx.network import (
     activation_name,
 )
 from host.model.onnx.operators import same_quant
-from host.model.onnx.qoperator import expanded
+from host.model.onnx.qoperator import QOPERATORS, expanded
 from host.model.onnx.walk import add_inputs, walk
 from host.model.onnx.windows import mean_weights
 from host.oracle.ops import PARAMS
@@ -61,7 +61,7 @@ def import_onnx(source: str | PathLike[str] | bytes, name: str | None = None) ->
         raise FloatModelError("the network computes in floating point", QUANTIZE_HINT)
     net = Net(model, floating=False)
     add_inputs(net, ("float32", "int8", "uint8"))
-    walk(net, {"QuantizeLinear": quantize_linear, "DequantizeLinear": dequantize_linear})
+    walk(net, {"QuantizeLinear": quantize_linear, "DequantizeLinear": dequantize_linear}, QOPERATORS)
     graph = net.graph(name or ("network" if isinstance(source, bytes) else Path(source).stem))
     for border in (*graph.inputs, *graph.outputs):
         if graph.tensors[border.tensor].quant is None:

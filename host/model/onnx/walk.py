@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -25,8 +25,11 @@ _REFUSALS = {
 }
 
 
-def walk(net: Net, special: dict[str, Importer]) -> None:
-    """Imports every node: constants are folded, `special` and OPERATORS do the others. Raises UnsupportedError."""
+def walk(net: Net, special: dict[str, Importer], forms: Iterable[str] = ()) -> None:
+    """Imports every node: constants are folded, `special` and OPERATORS do the others.
+
+    `forms` are operators that were replaced before, for the list of what is supported. Raises UnsupportedError.
+    """
     known = {**OPERATORS, **special}
     for node in net.model.nodes:
         if node.op in _REFUSALS:
@@ -39,7 +42,7 @@ def walk(net: Net, special: dict[str, Importer]) -> None:
         result = None if node.op in special else fold(net, node)
         if result is None:
             if node.op not in known or (node.domain == MICROSOFT and node.op not in special):
-                raise node.refuse("not supported", f"supported: {', '.join(sorted(known))}")
+                raise node.refuse("not supported", f"supported: {', '.join(sorted({*known, *forms}))}")
             result = known[node.op](net, node)
         net.values[node.outputs[0]] = result
 

@@ -13,6 +13,10 @@ from host.model.onnx.layout import Layout
 from host.model.onnx.network import Net, Value
 from host.oracle.params import resize_indices
 
+# The weight that stands for a factor, whose scale does the rest. Sums in fine steps err less when rounded twice: by up
+# to 2**-7 of an output's step at 64, by a quarter at 1.
+HELD = 64
+
 
 def pads_of(
     node: Node, sizes: list[int], kernel: list[int], stride: list[int], dilation: list[int]
@@ -132,13 +136,12 @@ def mean_convolution(
 
 def mean_weights(net: Net, node: Node, kernel: tuple[int, int], channels: int) -> int:
     """Depthwise weights that all are 1 / (kernel positions)."""
-    share = np.float32(1 / math.prod(kernel))
-    shape = (1, *kernel, channels)
+    share = 1 / math.prod(kernel)
+    shape, name = (1, *kernel, channels), f"{node.outputs[0]}_weights"
     if net.floating:
-        return net.tensor(f"{node.outputs[0]}_weights", shape, None, np.full(shape, share, np.float32))
-    return net.tensor(
-        f"{node.outputs[0]}_weights", shape, g.Quant(np.array([share]), 0), np.ones(shape, np.int8)
-    )
+        return net.tensor(name, shape, None, np.full(shape, share, np.float32))
+    quant = g.Quant(np.array([share / HELD], np.float32), 0)
+    return net.tensor(name, shape, quant, np.full(shape, HELD, np.int8))
 
 
 def global_average_pool(net: Net, node: Node) -> Value:
