@@ -2,8 +2,8 @@
 
 Used by the tests (single-operator networks for LiteRT) and by the script that makes the built-in network.
 Two things of a graph have no place in the format and become operators of their own: padding that is
-neither SAME nor VALID turns into a PAD in front of the convolution, and a float32 border into a QUANTIZE or
-DEQUANTIZE. Tensors that the graph has keep their indices; new ones follow them.
+neither SAME nor VALID turns into a PAD in front of the convolution (see `tflite_padding`), and a float32 border into
+a QUANTIZE or DEQUANTIZE. Tensors that the graph has keep their indices; new ones follow them.
 
 Source: the schema in `tflite/schema/schema.fbs`; minimum versions from LiteRT's `register_ref.cc`.
 """
@@ -11,7 +11,7 @@ Source: the schema in `tflite/schema/schema.fbs`; minimum versions from LiteRT's
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import flatbuffers
 import numpy as np
@@ -19,7 +19,7 @@ import tflite
 from flatbuffers import flexbuffers
 
 from host.errors import UnsupportedError
-from host.model import deformable
+from host.model import deformable, tflite_padding
 from host.model import graph as g
 
 _DTYPES = {
@@ -176,9 +176,8 @@ def _write_conv(file: _File, graph: g.Graph, op: g.Conv2D | g.DepthwiseConv2D) -
     inputs = _with_bias(file, graph, op) if isinstance(op, g.Conv2D) else _present(op.inputs)
     scheme = _padding_scheme(x, kernel, op.stride, op.dilation, op.padding)
     if scheme is None:
-        p = op.padding
-        pads = ((0, 0), (p.top, p.bottom), (p.left, p.right), (0, 0))
-        inputs, scheme = (_insert_pad(file, op.inputs[0], pads), *inputs[1:]), tflite.Padding.VALID
+        padded = _insert_pad(file, op.inputs[0], _image_pads(op.padding))
+        inputs, scheme = (padded, *inputs[1:]), tflite.Padding.VALID
     fields = {
         "Padding": scheme,
         "StrideH": op.stride[0],
@@ -212,6 +211,10 @@ def _with_bias(file: _File, graph: g.Graph, op: g.Conv2D) -> tuple[int, ...]:
     return (*inputs, file.add(_FileTensor("bias", zeros.shape, zeros.dtype, scale, data=zeros)))
 
 
+def _image_pads(p: g.Padding) -> tuple[tuple[int, int], ...]:
+    return (0, 0), (p.top, p.bottom), (p.left, p.right), (0, 0)
+
+
 def _insert_pad(file: _File, source: int, pads: tuple[tuple[int, int], ...]) -> int:
     """Append a PAD of tensor `source`; the index of the padded tensor."""
     x = file.tensors[source]
@@ -224,12 +227,19 @@ def _insert_pad(file: _File, source: int, pads: tuple[tuple[int, int], ...]) -> 
 
 def _write_transposed_conv(file: _File, graph: g.Graph, op: g.TransposedConv2D) -> None:
     x, y = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
-    kernel = graph.tensors[op.inputs[1]].shape[1:3]
+    data, weights, *bias = _present(op.inputs)
+    kernel = graph.tensors[weights].shape[1:3]
     scheme = _adjoint_scheme(x, y, kernel, op)
     if scheme is None:
-        raise UnsupportedError(
-            f"{op.kind} (operator {op.index}): its padding and output size are neither SAME's nor VALID's"
-        )
+        edges = tflite_padding.kernel_edges(x, y, kernel, op)
+        if edges is None:
+            raise UnsupportedError(
+                f"{op.kind} (operator {op.index}): its padding and output size are neither SAME's nor VALID's"
+            )
+        w = file.tensors[weights]
+        wide = tflite_padding.widened(w.data, edges, w.zero_point)
+        weights = file.add(replace(w, name=f"{w.name}/wide", shape=wide.shape, data=wide))
+        scheme = tflite.Padding.SAME
     size = file.constant("output_shape", np.array(y.shape))
     fields = {
         "Padding": scheme,
@@ -237,7 +247,6 @@ def _write_transposed_conv(file: _File, graph: g.Graph, op: g.TransposedConv2D) 
         "StrideW": op.stride[1],
         "FusedActivationFunction": getattr(tflite.ActivationFunctionType, op.activation),
     }
-    data, weights, *bias = _present(op.inputs)
     file.ops.append(
         _FileOp(op.kind, (size, weights, data, *bias), op.outputs, "TransposeConvOptions", fields)
     )
@@ -261,7 +270,10 @@ def _adjoint_scheme(x: g.Tensor, y: g.Tensor, kernel: tuple[int, int], op: g.Tra
 
 
 def _write_pool(file: _File, graph: g.Graph, op: g.Pool2D) -> None:
-    scheme = _padding_scheme(graph.tensors[op.inputs[0]], op.kernel, op.stride, (1, 1), op.padding)
+    x, inputs = graph.tensors[op.inputs[0]], op.inputs
+    scheme = _padding_scheme(x, op.kernel, op.stride, (1, 1), op.padding)
+    if scheme is None and isinstance(op, g.MaxPool2D) and tflite_padding.zero_is_lowest(x):
+        inputs, scheme = (_insert_pad(file, op.inputs[0], _image_pads(op.padding)),), tflite.Padding.VALID
     if scheme is None:
         raise UnsupportedError(f"{op.kind} (operator {op.index}): its padding is neither SAME nor VALID")
     fields = {
@@ -272,7 +284,7 @@ def _write_pool(file: _File, graph: g.Graph, op: g.Pool2D) -> None:
         "FilterWidth": op.kernel[1],
         "FusedActivationFunction": getattr(tflite.ActivationFunctionType, op.activation),
     }
-    file.ops.append(_FileOp(op.kind, op.inputs, op.outputs, "Pool2DOptions", fields))
+    file.ops.append(_FileOp(op.kind, inputs, op.outputs, "Pool2DOptions", fields))
 
 
 def _write_fully_connected(file: _File, graph: g.Graph, op: g.FullyConnected) -> None:

@@ -17,7 +17,7 @@ from host.model.builder import Builder
 from host.model.tflite_float import import_tflite_float
 from host.model.tflite_import import import_tflite
 from host.model.tflite_write import _File, _FileOp, _FileTensor, _serialise, write_tflite
-from host.oracle.run import run_graph
+from host.oracle.run import dequantize_output, quantize_input, run_graph
 from host.quantize import files, samples
 from host.quantize.compare import compare
 from host.quantize.convert import Choices, quantise_graph
@@ -343,6 +343,38 @@ def test_a_deformable_network_is_quantised_and_exact(with_mask: bool) -> None:
     check_natively(quantised, [rng.integers(-128, 128, (1, 9, 8, 4), dtype=np.int8)])
     again = import_tflite(write_tflite(quantised))
     assert [op.kind for op in again.ops] == [op.kind for op in quantised.ops]
+
+
+def padded_pool(activation: str) -> g.Graph:
+    """PyTorch's way of padding: a pool with one row at each side, and a transposed convolution with two."""
+    rng = np.random.default_rng(8)
+    net = Builder()
+    x = net.conv2d(
+        net.input((8, 8, 3)), rng.normal(0, 0.3, (4, 3, 3, 3)), rng.normal(0, 1, 4), activation=activation
+    )
+    x = net.max_pool(x, 3, stride=2, padding=1)
+    x = net.transposed_conv2d(x, rng.normal(0, 0.3, (3, 3, 3, 4)), stride=2, padding=1, output_padding=1)
+    net.output(x)
+    return net.graph()
+
+
+def test_padding_that_the_format_does_not_have_is_written_exactly() -> None:
+    graph = padded_pool("RELU")
+    quantised = quantise_graph(graph, calibrate(graph, inputs_of(graph, 6)))
+    content = write_tflite(quantised)
+    again, reference = import_tflite(content), Reference(content)
+    sample = inputs_of(graph, 1)[0]
+    (wanted,) = reference.run(sample)
+    x = quantize_input(again, again.inputs[0], sample[0])
+    border = again.outputs[0]
+    got = run_graph(again, [x])[border.tensor]
+    np.testing.assert_array_equal(dequantize_output(again, border, got), wanted)
+    np.testing.assert_array_equal(got, run_graph(quantised, [x])[quantised.outputs[0].tensor])
+    assert compare(graph, quantised, inputs_of(graph, 3, seed=5)).outputs[0].sqnr_db > 30
+    graph = padded_pool("NONE")
+    quantised = quantise_graph(graph, calibrate(graph, inputs_of(graph, 6)))
+    with pytest.raises(UnsupportedError, match=r"MAX_POOL_2D.*neither SAME nor VALID"):
+        write_tflite(quantised)
 
 
 def test_a_float_binary_network_is_quantised_around_its_bits() -> None:

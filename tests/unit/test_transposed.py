@@ -168,9 +168,27 @@ def test_a_wrong_output_shape_is_refused(shape, reason, monkeypatch: pytest.Monk
         import_tflite(write_tflite(network()))
 
 
-def test_free_padding_has_no_place_in_a_file() -> None:
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_free_padding_is_written_as_a_wider_kernel_with_sames(data: st.DataObject) -> None:
+    graph = data.draw(nets.STRATEGIES["transposed_conv2d_free"]())
+    (_, h, w, _), (sh, sw) = graph.tensors[0].shape, graph.ops[0].stride
+    out = [data.draw(st.integers((n - 1) * s + 1, n * s)) for n, s in ((h, sh), (w, sw))]
+    graph.tensors[2].shape = (1, *out, graph.tensors[2].shape[3])
+    content = write_tflite(graph)
+    again = import_tflite(content)
+    inputs = data.draw(nets.inputs_for(graph))
+    reference = Reference(content)
+    (wanted,) = reference.run(nets.file_inputs(graph, inputs))
+    got = run_graph(again, inputs)[again.outputs[0].tensor]
+    np.testing.assert_array_equal(got, run_graph(graph, inputs)[2])
+    np.testing.assert_array_equal(got, reference.tensor(graph.outputs[0].tensor))
+    assert wanted.shape == got.shape
+
+
+def test_an_output_of_another_size_has_no_place_in_a_file() -> None:
     with pytest.raises(UnsupportedError, match="neither SAME's nor VALID's"):
-        write_tflite(network(padding=g.Padding(top=1)))
+        write_tflite(network(padding=g.Padding(top=1), out=(7, 8)))
 
 
 @pytest.mark.parametrize(
