@@ -166,6 +166,11 @@ def as_batch(
             return np.stack([border.to_tensor(x) for x in batch]) if border and seen != shape else batch
     shape = shown
     sample = shape[1:] if len(shape) > 1 and shape[0] == 1 else shape
+    if len(sample) == 3 and array.shape[-3:] == (sample[2], *sample[:2]):
+        raise InputError(
+            f"{name}: shape {list(array.shape)} has its channels first, the network's input {list(shape)} last",
+            "transpose the array: x.transpose(0, 2, 3, 1) of a batch",
+        )
     raise InputError(
         f"{name}: shape {list(array.shape)} does not fit the network's input {list(shape)}",
         f"give {list(sample)} or a batch [N, {', '.join(map(str, sample))}]; images can be resized with --resize",

@@ -44,7 +44,7 @@ def command(
     """Write NET as a folder of C: its plan, the kernels that it needs, and an interface of five functions.
 
     It compiles with plain arm-none-eabi-gcc and gives the same bits as `host run`. The board decides which kernels are
-    cheapest. NET is a .tflite or .onnx file or a catalogue name.
+    cheapest. NET is a .tflite or .onnx file, a network script (.py) or a catalogue name.
 
     Without NET: the built-in classifier of handwritten digits.
     """

@@ -26,7 +26,7 @@ from host.commands.common import (
 def command(network: str | None, board: str, json_file: str | None, **plan: Any) -> None:
     """Show layers, shapes, MACs, parameters, exact slimming and the memory plan of NET.
 
-    NET is a .tflite or .onnx file or a catalogue name.
+    NET is a .tflite or .onnx file, a network script (.py) or a catalogue name.
 
     Without NET: the built-in classifier of handwritten digits.
     """

@@ -62,7 +62,9 @@ def command(
     network: str | None, board: str, port: str | None, source: str | None, resize: bool, runs: int, check: str,
     place: str, output: str | None, firmware: Path | None, predict: bool, json_file: str | None, **plan: Any,
 ) -> None:  # fmt: skip
-    """Run NET, a .tflite or .onnx file or a name of `host models list`, on a board and check every output.
+    """Run NET on a board and check every output.
+
+    NET is a .tflite or .onnx file, a network script (.py) or a name of `host models list`.
 
     Without NET: the built-in classifier of handwritten digits, on its test images.
     """

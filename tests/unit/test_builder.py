@@ -11,7 +11,7 @@ import pytest
 
 import host.data
 from host.errors import FloatModelError, InputError, NetworkError
-from host.inputs import load, random_inputs
+from host.inputs import from_arrays, load, random_inputs
 from host.model import graph as g
 from host.model.builder import Builder, Value
 from host.model.load import load_graph
@@ -432,6 +432,14 @@ def test_one_array_and_one_image_are_one_input(tmp_path: Path):
     for name, saying in (("in.npy", "one array for 2 inputs"), ("in.png", "an image is one input")):
         with pytest.raises(InputError, match=saying):
             load(str(tmp_path / name), two_inputs())
+
+
+def test_channels_that_come_first_are_named():
+    net, x = started((5, 4, 3))
+    net.output(net.max_pool(x, 2))
+    for shape in ((3, 5, 4), (7, 3, 5, 4)):
+        with pytest.raises(InputError, match="has its channels first"):
+            from_arrays([np.zeros(shape, np.int8)], net.graph(), "x.npy")
 
 
 def test_random_offsets_are_small():
