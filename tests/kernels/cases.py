@@ -117,6 +117,8 @@ def blobs(case: Case, kernel: defs.KernelDef, *, hostile: bool = False) -> tuple
         weights = _table(rng, case.kind)
     else:
         weights = int8_data(rng, size, case.kind)
+        if kernel.weights == "BITS":
+            weights = cases_binary.clear_tails(case.op, case.params, weights)
     rng = np.random.default_rng((case.seed, 2))
     words = {"NONE": 0, "BMS": 3, "BMSN": 5, "AFFINE": 2}[kernel.channels]
     channels = b""
@@ -200,7 +202,8 @@ def tensors(case: Case) -> tuple[list[bytes], int]:
     """The inputs and the bytes of the output of the case."""
     rng = np.random.default_rng((case.seed, 3))
     inputs, out = native.tensor_bytes(case.op, case.packed)
-    return [int8_data(rng, size, case.kind) for size in inputs], out
+    data = [int8_data(rng, size, case.kind) for size in inputs]
+    return [cases_binary.clear_tails(case.op, case.params, d) for d in data], out
 
 
 def _weights_zero(tokens: tuple[str, ...]) -> st.SearchStrategy[int]:

@@ -12,6 +12,7 @@ Params = st.SearchStrategy[dict[str, int]]
 _bits_channels = st.one_of(st.integers(1, 9), st.sampled_from([31, 32, 33, 64, 65, 96, 100]))
 _rows = st.one_of(st.integers(1, 9), st.sampled_from([30, 33]))
 MOST_SUM = 1 << 22
+OF_BITS = ("unbinarise", "binary_conv2d", "binary_max_pool", "planes_conv2d")
 
 
 def records(rng: np.random.Generator, count: int, params: dict[str, int]) -> bytes:
@@ -29,6 +30,16 @@ def records(rng: np.random.Generator, count: int, params: dict[str, int]) -> byt
         offset = np.where(usual, rng.normal(0, 60, count) * 2.0**down, rng.integers(-(2**31), 2**31, count))
         columns = [multiplier, np.clip(offset, -(2**31), 2**31 - 1)]
     return np.stack(columns, axis=1).astype(np.int64).astype(np.uint32).tobytes()
+
+
+def clear_tails(op: str, params: dict[str, int], data: bytes) -> bytes:
+    """The data with the bits behind the last channel cleared, where it is bits."""
+    channels = params.get("out_c" if op == "unbinarise" else "in_c", 0)
+    if op not in OF_BITS or channels % 32 == 0:
+        return data
+    words = np.frombuffer(data, "<u4").reshape(-1, -(-channels // 32)).copy()
+    words[:, -1] &= (1 << channels % 32) - 1
+    return words.tobytes()
 
 
 def cases(window: Callable, clamps: Callable, channels: st.SearchStrategy, int8: st.SearchStrategy) -> dict:

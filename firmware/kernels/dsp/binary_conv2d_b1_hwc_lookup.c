@@ -1,0 +1,98 @@
+/* Binary convolution, sixteen pixels at once, bits counted by tables (binary_lookup.h).
+ *
+ * Tensors, weights and records as binary_conv2d_b1_hwc_ref, which it equals if the bits behind the last channel are clear. Scratch:
+ * totals, 32 bytes an output channel, and tables, 1 KB for each of up to 7 words of a window. At most 65535 products in a
+ * window. Padding of 0 counts half of the channels, which must be an even number. Not supported: less than 4 pixels, where
+ * tables do not pay.
+ */
+#include <string.h>
+
+#include "../bits.h"
+#include "../kernel.h"
+#include "binary_lookup.h"
+
+#define LEAST_PIXELS  4
+#define MOST_PRODUCTS 65535
+
+bool binary_conv2d_b1_hwc_lookup_supports(const void *params) {
+    const struct binary_conv2d_params *p = params;
+    return p->kernel_h * p->kernel_w * p->in_c <= MOST_PRODUCTS && p->out_h * p->out_w >= LEAST_PIXELS &&
+           (!p->zero_padding || p->in_c % 2 == 0);
+}
+
+uint32_t binary_conv2d_b1_hwc_lookup_scratch_bytes(const void *params) {
+    const struct binary_conv2d_params *p = params;
+    return 4 * lookup_scratch_words(p->kernel_h * p->kernel_w * bit_words(p->in_c), p->out_c);
+}
+
+static int32_t clip(int32_t x, int32_t low, int32_t high) {
+    return x < low ? low : x > high ? high : x;
+}
+
+/* int8 of one channel of some pixels. */
+static void put_int8(const struct binary_conv2d_params *p, const struct affine_channel *channel,
+                     const uint16_t *totals, int32_t pixels, int8_t *out) {
+    const int32_t products = p->kernel_h * p->kernel_w * p->in_c;
+    const int32_t multiplier = channel->multiplier, offset = channel->offset;
+    if (p->sum_min <= -products && p->sum_max >= products) {
+        const uint32_t all = (uint32_t)products << p->lift;
+        const int32_t twice = p->lift + 1;
+        for (const uint16_t *end = totals + pixels; totals != end; totals++, out += p->out_c)
+            *out = (int8_t)affine((int32_t)(all - ((uint32_t)*totals << twice)), multiplier, offset, p->down);
+        return;
+    }
+    for (const uint16_t *end = totals + pixels; totals != end; totals++, out += p->out_c) {
+        const int32_t sum = clip(products - 2 * *totals, p->sum_min, p->sum_max);
+        *out = (int8_t)affine((int32_t)((uint32_t)sum << p->lift), multiplier, offset, p->down);
+    }
+}
+
+/* Bits of all channels of a pixel. */
+static void put_bits(const struct binary_conv2d_params *p, const struct affine_channel *channels,
+                     const uint16_t *totals, uint32_t *out) {
+    const int32_t products = p->kernel_h * p->kernel_w * p->in_c;
+    for (int32_t oc = 0; oc < p->out_c; out++) {
+        uint32_t bits = 0;
+        for (int32_t bit = 0; bit < 32 && oc < p->out_c; bit++, oc++, totals += LOOKUP_PIXELS) {
+            const int32_t sum = clip(products - 2 * *totals, p->sum_min, p->sum_max);
+            bits |= (uint32_t)(sum < channels[oc].multiplier) << bit;
+        }
+        *out = bits;
+    }
+}
+
+void binary_conv2d_b1_hwc_lookup(const struct kernel_args *args) {
+    const struct binary_conv2d_params *p = args->params;
+    const struct affine_channel *channels = args->channels;
+    const struct lookup_image image = {.in = (const void *)args->in0,
+                                       .in_h = p->in_h,
+                                       .in_w = p->in_w,
+                                       .in_c = p->in_c,
+                                       .out_w = p->out_w,
+                                       .kernel_h = p->kernel_h,
+                                       .kernel_w = p->kernel_w,
+                                       .stride_h = p->stride_h,
+                                       .stride_w = p->stride_w,
+                                       .dilation_h = p->dilation_h,
+                                       .dilation_w = p->dilation_w,
+                                       .pad_top = p->pad_top,
+                                       .pad_left = p->pad_left,
+                                       .pixel_words = bit_words(p->in_c),
+                                       .half = p->zero_padding};
+    const int32_t all = p->out_h * p->out_w;
+    const uint16_t *totals = args->scratch;
+    for (int32_t pixel = 0; pixel < all; pixel += LOOKUP_PIXELS) {
+        const int32_t pixels = all - pixel < LOOKUP_PIXELS ? all - pixel : LOOKUP_PIXELS;
+        memset(args->scratch, 0, (size_t)p->out_c * LOOKUP_TOTAL_WORDS * sizeof(uint32_t));
+        lookup_windows(&image, pixel, args->weights, p->out_c, args->scratch);
+        if (p->output_bits) {
+            uint32_t *out = (uint32_t *)(void *)args->out + pixel * bit_words(p->out_c);
+            for (int32_t i = 0; i < pixels; i++, out += bit_words(p->out_c))
+                put_bits(p, channels, totals + i, out);
+        } else {
+            for (int32_t oc = 0; oc < p->out_c; oc++)
+                put_int8(p, channels + oc, totals + LOOKUP_PIXELS * oc, pixels,
+                         args->out + pixel * p->out_c + oc);
+        }
+    }
+}

@@ -1,0 +1,56 @@
+/* Counting bits by tables: sixteen pixels at once, four channels a step.
+ *
+ * Cortex-M cannot count bits, and a dot product of 32 bits in a word takes some seven instructions. Here tables do it: for four
+ * channels of sixteen pixels there are only 16 ways of weights, so their counts are computed once, in lanes of four bits, and
+ * serve all output channels. Weights are nibbles of the words that they are stored in. For each word of a window the tables are
+ *
+ *     uint32 table[8 nibbles][16 weights][2 halves of eight pixels]
+ *
+ * Three lookups add up to at most 12 in a lane; then even and odd lanes go to bytes, and bytes to 16 bits when a chunk of at
+ * most LOOKUP_WORDS words is done (7 * 32 = 224). Per word, that is 47 instructions for 512 products and 3 for the loop.
+ * Position q of the sixteen is in lane lookup_lane(q) of its half, for the lanes come out in that order.
+ * Source: own work.
+ */
+#ifndef TINYCONV_BINARY_LOOKUP_H
+#define TINYCONV_BINARY_LOOKUP_H
+
+#define LOOKUP_PIXELS      16
+#define LOOKUP_WORDS       7
+#define LOOKUP_TABLE_WORDS 256
+#define LOOKUP_TOTAL_WORDS 8
+
+#ifndef __ASSEMBLER__
+
+    #include <stdbool.h>
+    #include <stdint.h>
+
+struct lookup_pass {
+    const uint32_t *tables_end;
+    const uint32_t *totals_end;
+    int32_t skip_bytes; /* from the last weights of a row to the first of the next */
+};
+
+/* For each row of weights adds the counts of its words to its totals, uint16[16]. At least one word, at most LOOKUP_WORDS. */
+void lookup_count(const uint32_t *tables, const uint32_t *weights, uint32_t *totals,
+                  const struct lookup_pass *pass);
+
+/* Windows over an image of bits, and what is counted of them. */
+struct lookup_image {
+    const uint32_t *in;
+    int32_t in_h, in_w, in_c, out_w, kernel_h, kernel_w;
+    int32_t stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left;
+    int32_t pixel_words; /* from a pixel to the next; those of a plane come first */
+    bool both;           /* count bits that are set in both; else those that differ */
+    bool half; /* of padding, half of the channels count, an even number; else it is like clear bits */
+};
+
+/* Words of scratch for so many rows of weights. */
+uint32_t lookup_scratch_words(int32_t window_words, int32_t rows);
+
+/* Adds to the totals of the rows what the windows of sixteen pixels from `pixel` on count; those behind the last pixel count
+ * something. scratch: lookup_scratch_words(), of which the first are the totals. */
+void lookup_windows(const struct lookup_image *image, int32_t pixel, const uint32_t *weights, int32_t rows,
+                    uint32_t *scratch);
+
+#endif
+#endif

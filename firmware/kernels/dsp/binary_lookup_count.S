@@ -1,0 +1,97 @@
+/* lookup_count of binary_lookup.h for Cortex-M4 and up.
+ *
+ *     r0 tables of a word   r1 weights   r2 mask   r3 r4 codes of even and odd nibbles   r5 r6 sums of three   r7 r8 looked up
+ *     r9 r10 even lanes   r11 r12 odd lanes   lr end of the tables
+ *     s0 tables   s1 totals   s2 skip_bytes   s3 totals_end
+ *
+ * A word is 50 instructions, a row takes 34 more. Tables, weights and totals are word-aligned, for LDRD and STRD.
+ *
+ * The odd lanes are summed with the even ones above them, s0 >> 4: a lane of four bits is worth 16 of the byte below. So what the
+ * even lanes sum to, one byte down and times 16, is subtracted at the end.
+ */
+#include "binary_lookup.h"
+
+#if defined(__ARM_FEATURE_DSP)
+    .syntax unified
+    .thumb
+
+.macro FIRST code, turn, nibble
+    uxtab   r5, r0, \code, ror #\turn
+    ldrd    r5, r6, [r5, #128 * \nibble]
+.endm
+
+.macro NEXT code, turn, nibble
+    uxtab   r7, r0, \code, ror #\turn
+    ldrd    r7, r8, [r7, #128 * \nibble]
+    add     r5, r7
+    add     r6, r8
+.endm
+
+.macro WIDEN
+    and     r7, r5, #0x0f0f0f0f
+    and     r8, r6, #0x0f0f0f0f
+    add     r9, r7
+    add     r10, r8
+    add     r11, r11, r5, lsr #4
+    add     r12, r12, r6, lsr #4
+.endm
+
+.macro FLUSH lanes
+    ldrd    r5, r6, [r4]
+    uxtab16 r5, r5, \lanes
+    uxtab16 r6, r6, \lanes, ror #8
+    strd    r5, r6, [r4], #8
+.endm
+
+    .section .text.lookup_count, "ax", %progbits
+    .balign 16
+    .global lookup_count
+    .type   lookup_count, %function
+    .thumb_func
+lookup_count:
+    push    {r4-r11, lr}
+    ldm     r3, {r4-r6}
+    vmov    s0, s1, r0, r2
+    vmov    s2, s3, r6, r5
+    mov     lr, r4
+    mov     r2, #0x78787878
+1:  /* a row */
+    mov     r9, #0
+    mov     r10, #0
+    mov     r11, #0
+    mov     r12, #0
+2:  /* a word */
+    ldr     r4, [r1], #4
+    and     r3, r2, r4, lsl #3
+    and     r4, r2, r4, lsr #1
+    FIRST   r3, 0, 0
+    NEXT    r4, 0, 1
+    NEXT    r3, 8, 2
+    WIDEN
+    FIRST   r4, 8, 3
+    NEXT    r3, 16, 4
+    NEXT    r4, 16, 5
+    WIDEN
+    FIRST   r3, 24, 6
+    NEXT    r4, 24, 7
+    WIDEN
+    add     r0, #4 * LOOKUP_TABLE_WORDS
+    cmp     r0, lr
+    bne     2b
+    lsr     r7, r9, #8
+    lsr     r8, r10, #8
+    sub     r11, r11, r7, lsl #4
+    sub     r12, r12, r8, lsl #4
+    vmov    r0, r4, s0, s1
+    FLUSH   r9
+    FLUSH   r11
+    FLUSH   r10
+    FLUSH   r12
+    vmov    r7, r8, s2, s3
+    vmov    s1, r4
+    add     r1, r7
+    cmp     r4, r8
+    bne     1b
+    pop     {r4-r11, pc}
+    .size   lookup_count, . - lookup_count
+#endif
