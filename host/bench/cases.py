@@ -5,6 +5,7 @@ They are those of the five networks of the README's table, one of each kind, and
 
 from __future__ import annotations
 
+from host.bench import binary
 from host.bench.case import (
     RELU_ZERO,
     Case,
@@ -236,6 +237,6 @@ def all_cases() -> list[Case]:
         pool(g.MaxPool2D, 16, 16, 32, (2, 2), 2), pool(g.MaxPool2D, 16, 16, 32, (3, 3), 2),
         mean(8, 8, 64), mean(3, 3, 160), softmax(1, 10), softmax(16, 10), softmax(1, 1000),
         pad(16, 16, 32), transpose(3, 3, 160), concatenation(16, 16, 16), resize(8, 8, 32), requantize(16, 16, 32),
-        *deformable_cases(),
+        *deformable_cases(), *binary.CASES,
         *SEPARABLE,
     ]  # fmt: skip

@@ -168,7 +168,7 @@ def _case(
         )  # fmt: skip
         results.append(result)
         try:
-            count, got = _run(client, board, compiled, inputs, streamed)
+            count, got = _run(client, board, compiled, inputs, case.op, streamed)
         except DoesNotFitError as error:
             result.trouble = "does not fit: " + error.message.removeprefix(f"{case.name}: ")
             continue
@@ -181,38 +181,48 @@ def _case(
             continue
         result.count = count
         if chip:
-            result.cycles = _cycles(board, chip, compiled, inputs)
+            result.cycles = _cycles(board, chip, compiled, inputs, case.op)
     return results
 
 
 def _run(
-    client: Client, board: Board, compiled: Compiled, inputs: list[np.ndarray], streamed: bool
+    client: Client, board: Board, compiled: Compiled, inputs: list[np.ndarray], op: str, streamed: bool
 ) -> tuple[int, np.ndarray]:
-    """Count and output of one run; if not `streamed`, a large plan lies in the flash of an emulator of its own."""
+    """Count of the steps of `op`, and output of one run.
+
+    If not `streamed`, a large plan lies in the flash of an emulator of its own.
+    """
     net, graph = compiled.net, compiled.graph
     if not streamed and len(compiled.plan) > STREAMED_BYTES:
         with open_device(board, plan=compiled.plan) as emulator:
             runner.load(emulator, compiled, in_flash=True)
-            return _run_loaded(emulator, net, graph, inputs)
+            return _run_loaded(emulator, net, graph, inputs, op)
     runner.load(client, compiled, in_flash=False)
-    return _run_loaded(client, net, graph, inputs)
+    return _run_loaded(client, net, graph, inputs, op)
 
 
 def _run_loaded(
-    client: Client, net: Network, graph: Graph, inputs: list[np.ndarray]
+    client: Client, net: Network, graph: Graph, inputs: list[np.ndarray], op: str
 ) -> tuple[int, np.ndarray]:
     for tensor, array in zip(net.inputs, inputs, strict=True):
         client.write_tensor(tensor, array.tobytes())
-    count = client.run().total
+    client.run()
+    counts = client.counts(0, len(net.steps))
+    count = sum(n for n, step in zip(counts, net.steps, strict=True) if step.op == op)
     tensor, output = graph.tensors[graph.outputs[0].tensor], net.outputs[0]
     data = client.read_tensor(output, net.tensors[output].bytes)
     return count, np.frombuffer(data, tensor.dtype.newbyteorder("<")).reshape(tensor.shape)
 
 
 def compiled_with(case: Case, kernel: str) -> Compiled | None:
-    """The case compiled for one kernel; None if the kernel does not support its shape."""
+    """The case compiled for one kernel, and any for other operators; None if it does not support the case's shape."""
+    kernels = defs.kernels()
+
+    def admits(name: str) -> bool:
+        return name == kernel or kernels[name].op != kernels[kernel].op
+
     try:
-        return compile_graph(case.graph(), lambda name: name == kernel, slimmed=False)
+        return compile_graph(case.graph(), admits, slimmed=False)
     except UnsupportedError:
         return None
 
@@ -223,7 +233,10 @@ def _first_difference(got: np.ndarray, wanted: np.ndarray) -> str:
     return f"{count} of {got.size} elements wrong, first at {list(at)}: device {got[at]}, oracle {wanted[at]}"
 
 
-def _cycles(board: Board, chip: Chip, compiled: Compiled, inputs: list[np.ndarray]) -> int:
+def _cycles(board: Board, chip: Chip, compiled: Compiled, inputs: list[np.ndarray], op: str) -> int:
     from host.cyclemodel.model import model
 
-    return round(model(board, chip, compiled, inputs, in_flash=True).cycles)
+    steps = model(board, chip, compiled, inputs, in_flash=True).steps
+    return round(
+        sum(s.total.cycles for s, step in zip(steps, compiled.net.steps, strict=True) if step.op == op)
+    )

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../bits.h"
+#include "../dsp.h"
 #include "../kernel.h"
 #include "binary_lookup.h"
 
@@ -22,28 +23,30 @@ bool binary_conv2d_b1_hwc_lookup_supports(const void *params) {
 
 uint32_t binary_conv2d_b1_hwc_lookup_scratch_bytes(const void *params) {
     const struct binary_conv2d_params *p = params;
-    return 4 * lookup_scratch_words(p->kernel_h * p->kernel_w * bit_words(p->in_c), p->out_c);
+    return 4 * lookup_scratch_words(p->kernel_h * p->kernel_w, bit_words(p->in_c), p->out_c);
 }
 
 static int32_t clip(int32_t x, int32_t low, int32_t high) {
     return x < low ? low : x > high ? high : x;
 }
 
-/* int8 of one channel of some pixels. */
+/* int8 of one channel of some pixels: affine() of the sum that is `products - 2 * total`. */
 static void put_int8(const struct binary_conv2d_params *p, const struct affine_channel *channel,
                      const uint16_t *totals, int32_t pixels, int8_t *out) {
-    const int32_t products = p->kernel_h * p->kernel_w * p->in_c;
-    const int32_t multiplier = channel->multiplier, offset = channel->offset;
+    const int32_t products = p->kernel_h * p->kernel_w * p->in_c, step = p->out_c, down = p->down;
+    const uint32_t multiplier = (uint32_t)channel->multiplier;
+    const int32_t offset = channel->offset;
+    const uint16_t *const end = totals + pixels;
     if (p->sum_min <= -products && p->sum_max >= products) {
-        const uint32_t all = (uint32_t)products << p->lift;
-        const int32_t twice = p->lift + 1;
-        for (const uint16_t *end = totals + pixels; totals != end; totals++, out += p->out_c)
-            *out = (int8_t)affine((int32_t)(all - ((uint32_t)*totals << twice)), multiplier, offset, p->down);
+        const uint32_t all = (uint32_t)products << p->lift, twice = 2u << p->lift;
+#pragma GCC unroll 4
+        for (; totals != end; totals++, out += step)
+            *out = (int8_t)ssat8(smmla(all - *totals * twice, multiplier, offset) >> down);
         return;
     }
-    for (const uint16_t *end = totals + pixels; totals != end; totals++, out += p->out_c) {
+    for (; totals != end; totals++, out += step) {
         const int32_t sum = clip(products - 2 * *totals, p->sum_min, p->sum_max);
-        *out = (int8_t)affine((int32_t)((uint32_t)sum << p->lift), multiplier, offset, p->down);
+        *out = (int8_t)ssat8(smmla((uint32_t)sum << p->lift, multiplier, offset) >> down);
     }
 }
 

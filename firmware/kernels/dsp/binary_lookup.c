@@ -1,7 +1,5 @@
 #include "binary_lookup.h"
 
-#include <stddef.h>
-
 #include "../bits.h"
 #include "../dsp.h"
 
@@ -9,7 +7,19 @@
 
 #if !defined(__ARM_FEATURE_DSP)
 
-/* Definition of binary_lookup_count.S. */
+/* Definitions of binary_lookup_arm.S. */
+void lookup_tables(const uint32_t *nibbles, uint32_t *table, uint32_t inside, const uint32_t *padding) {
+    for (int32_t nibble = 0; nibble < 8; nibble++, nibbles++, padding++) {
+        for (uint32_t weights = 0; weights < 16; weights++, table += 2) {
+            *table = *padding;
+            for (int32_t ic = 0; ic < 4; ic++) {
+                const uint32_t x = *nibbles >> ic & ONES;
+                *table += weights >> ic & 1 ? inside - x : x;
+            }
+        }
+    }
+}
+
 void lookup_count(const uint32_t *tables, const uint32_t *weights, uint32_t *totals,
                   const struct lookup_pass *pass) {
     for (; totals != pass->totals_end; totals += LOOKUP_TOTAL_WORDS) {
@@ -42,13 +52,14 @@ static int32_t chunk_words(int32_t window_words) {
     return (window_words + chunks - 1) / chunks;
 }
 
-uint32_t lookup_scratch_words(int32_t window_words, int32_t rows) {
-    return (uint32_t)rows * LOOKUP_TOTAL_WORDS + (uint32_t)chunk_words(window_words) * LOOKUP_TABLE_WORDS;
+uint32_t lookup_scratch_words(int32_t taps, int32_t words, int32_t rows) {
+    const uint32_t tables = (uint32_t)chunk_words(taps * words) * LOOKUP_TABLE_WORDS;
+    return (uint32_t)rows * LOOKUP_TOTAL_WORDS + tables + (uint32_t)words;
 }
 
 /* Where one tap of each lane's window is. */
 struct tap {
-    const uint32_t *from[LOOKUP_PIXELS]; /* NULL in the padding */
+    const uint32_t *from[LOOKUP_PIXELS]; /* zeros in the padding */
     uint32_t inside[2]; /* a one for each lane inside the image, or where padding is like the image */
 };
 
@@ -56,66 +67,51 @@ struct origin {
     int32_t iy, ix;
 };
 
-/* Words of 32 bits of eight lanes to eight words of a nibble of each lane. */
-static void transpose_nibbles(const uint32_t *const *from, int32_t word, uint32_t *to) {
-    uint32_t x[8], y[8];
-    for (int32_t i = 0; i < 4; i++) {
-        const uint32_t a = from[i] ? from[i][word] : 0, b = from[i + 4] ? from[i + 4][word] : 0;
-        x[i] = pkhbt_lsl16(a, b);
-        x[i + 4] = pkhtb_asr16(b, a);
-    }
-    for (int32_t i = 0; i < 8; i += 4) {
-        for (int32_t j = i; j < i + 2; j++) {
-            const uint32_t a = x[j], b = x[j + 2], mask = 0x00ff00ffu;
-            y[j] = (a & mask) | (b & mask) << 8;
-            y[j + 2] = (a >> 8 & mask) | (b & ~mask);
-        }
-    }
-    for (int32_t i = 0; i < 8; i += 2) {
-        const uint32_t a = y[i], b = y[i + 1], mask = 0x0f0f0f0fu;
-        to[i] = (a & mask) | (b & mask) << 4;
-        to[i + 1] = (a >> 4 & mask) | (b & ~mask);
-    }
+/* Swaps the fields of a that are shift bits above the mask with those of b under it. */
+static inline void swap_fields(uint32_t *a, uint32_t *b, int32_t shift, uint32_t mask) {
+    const uint32_t differ = (*a >> shift ^ *b) & mask;
+    *b ^= differ;
+    *a ^= differ << shift;
 }
 
-/* Counts of the sixteen ways of weights: t without any, and what each weight adds to the lanes. */
-static void put_table(uint32_t t, const uint32_t *adds, uint32_t *to) {
-    const uint32_t a = adds[0], b = adds[1], c = adds[2], d = adds[3];
-    for (int32_t i = 0; i < 2; i++, t += d, to += 16) {
-        const uint32_t ta = t + a, tb = t + b, tab = ta + b;
-        to[0] = t;
-        to[2] = ta;
-        to[4] = tb;
-        to[6] = tab;
-        to[8] = t + c;
-        to[10] = ta + c;
-        to[12] = tb + c;
-        to[14] = tab + c;
-    }
+/* Words of 32 bits of eight lanes to eight words of a nibble of each lane. */
+static void transpose_nibbles(const uint32_t *const *from, int32_t word, uint32_t *to) {
+    const uint32_t a = from[0][word], b = from[4][word], c = from[1][word], d = from[5][word];
+    const uint32_t e = from[2][word], f = from[6][word], g = from[3][word], h = from[7][word];
+    uint32_t x0 = pkhbt_lsl16(a, b), x4 = pkhtb_asr16(b, a), x1 = pkhbt_lsl16(c, d), x5 = pkhtb_asr16(d, c);
+    uint32_t x2 = pkhbt_lsl16(e, f), x6 = pkhtb_asr16(f, e), x3 = pkhbt_lsl16(g, h), x7 = pkhtb_asr16(h, g);
+    swap_fields(&x0, &x2, 8, 0x00ff00ffu);
+    swap_fields(&x1, &x3, 8, 0x00ff00ffu);
+    swap_fields(&x4, &x6, 8, 0x00ff00ffu);
+    swap_fields(&x5, &x7, 8, 0x00ff00ffu);
+    swap_fields(&x0, &x1, 4, 0x0f0f0f0fu);
+    swap_fields(&x2, &x3, 4, 0x0f0f0f0fu);
+    swap_fields(&x4, &x5, 4, 0x0f0f0f0fu);
+    swap_fields(&x6, &x7, 4, 0x0f0f0f0fu);
+    to[0] = x0;
+    to[1] = x1;
+    to[2] = x2;
+    to[3] = x3;
+    to[4] = x4;
+    to[5] = x5;
+    to[6] = x6;
+    to[7] = x7;
 }
 
 /* The tables of one word of one half; `channels` of it exist. */
-static void make_tables(const struct lookup_image *image, const struct tap *tap, int32_t half, int32_t word,
-                        int32_t channels, uint32_t *table) {
-    uint32_t nibbles[8], adds[4];
+static void make_tables(const struct tap *tap, int32_t half, int32_t word, int32_t channels,
+                        uint32_t *table) {
+    uint32_t nibbles[8], padding[8] = {0};
     transpose_nibbles(tap->from + 8 * half, word, nibbles);
-    const uint32_t inside = tap->inside[half], outside = ONES ^ inside;
-    for (int32_t i = 0; i < 8; i++, channels -= 4, table += LOOKUP_TABLE_WORDS / 8) {
-        const uint32_t here = nibbles[i];
-        uint32_t none = 0;
-        for (int32_t ic = 0; ic < 4; ic++) {
-            const uint32_t x = here >> ic & ONES;
-            none += x;
-            adds[ic] = image->both ? x : inside - 2 * x;
-        }
-        if (image->both) none = 0;
-        if (outside) none += outside * (uint32_t)(channels >= 4 ? 2 : channels > 0 ? channels / 2 : 0);
-        put_table(none, adds, table + half);
-    }
+    const uint32_t outside = ONES ^ tap->inside[half];
+    if (outside)
+        for (int32_t i = 0; i < 8; i++, channels -= 4)
+            padding[i] = outside * (uint32_t)(channels >= 4 ? 2 : channels > 0 ? channels / 2 : 0);
+    lookup_tables(nibbles, table + half, tap->inside[half], padding);
 }
 
 static void locate(const struct lookup_image *image, const struct origin *origins, int32_t tap_index,
-                   struct tap *tap) {
+                   const uint32_t *zeros, struct tap *tap) {
     const int32_t dy = tap_index / image->kernel_w * image->dilation_h;
     const int32_t dx = tap_index % image->kernel_w * image->dilation_w;
     tap->inside[0] = tap->inside[1] = ONES;
@@ -125,7 +121,7 @@ static void locate(const struct lookup_image *image, const struct origin *origin
             tap->from[i] = image->in + (iy * image->in_w + ix) * image->pixel_words;
             continue;
         }
-        tap->from[i] = NULL;
+        tap->from[i] = zeros;
         if (image->half) tap->inside[i / 8] &= ~(1u << 4 * (i % 8));
     }
 }
@@ -135,8 +131,10 @@ void lookup_windows(const struct lookup_image *image, int32_t pixel, const uint3
     const int32_t words = bit_words(image->in_c), window_words = image->kernel_h * image->kernel_w * words;
     const int32_t chunk = chunk_words(window_words);
     uint32_t *totals = scratch, *tables = scratch + rows * LOOKUP_TOTAL_WORDS;
+    uint32_t *zeros = tables + chunk * LOOKUP_TABLE_WORDS;
     struct origin origins[LOOKUP_PIXELS];
     struct tap tap;
+    memset(zeros, 0, (size_t)words * sizeof *zeros);
     for (int32_t position = 0; position < LOOKUP_PIXELS; position++) {
         struct origin *origin = &origins[lane_of(position)];
         origin->iy = (pixel + position) / image->out_w * image->stride_h - image->pad_top;
@@ -147,9 +145,9 @@ void lookup_windows(const struct lookup_image *image, int32_t pixel, const uint3
         uint32_t *table = tables;
         for (int32_t at = begin; at < end; at++, table += LOOKUP_TABLE_WORDS) {
             const int32_t word = at % words;
-            if (at == begin || word == 0) locate(image, origins, at / words, &tap);
-            make_tables(image, &tap, 0, word, image->in_c - 32 * word, table);
-            make_tables(image, &tap, 1, word, image->in_c - 32 * word, table);
+            if (at == begin || word == 0) locate(image, origins, at / words, zeros, &tap);
+            make_tables(&tap, 0, word, image->in_c - 32 * word, table);
+            make_tables(&tap, 1, word, image->in_c - 32 * word, table);
         }
         const struct lookup_pass pass = {table, totals + rows * LOOKUP_TOTAL_WORDS,
                                          4 * (window_words - (end - begin))};

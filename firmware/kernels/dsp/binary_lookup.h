@@ -30,6 +30,10 @@ struct lookup_pass {
     int32_t skip_bytes; /* from the last weights of a row to the first of the next */
 };
 
+/* The tables of a word's eight nibbles, one half of every entry, which is table[0] of the two. nibbles[k]: bits of channels
+ * 4 * k to 4 * k + 3 of eight pixels. inside: a one in each lane of the image; the other lanes count padding[k]. */
+void lookup_tables(const uint32_t *nibbles, uint32_t *table, uint32_t inside, const uint32_t *padding);
+
 /* For each row of weights adds the counts of its words to its totals, uint16[16]. At least one word, at most LOOKUP_WORDS. */
 void lookup_count(const uint32_t *tables, const uint32_t *weights, uint32_t *totals,
                   const struct lookup_pass *pass);
@@ -40,12 +44,11 @@ struct lookup_image {
     int32_t in_h, in_w, in_c, out_w, kernel_h, kernel_w;
     int32_t stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left;
     int32_t pixel_words; /* from a pixel to the next; those of a plane come first */
-    bool both;           /* count bits that are set in both; else those that differ */
     bool half; /* of padding, half of the channels count, an even number; else it is like clear bits */
 };
 
-/* Words of scratch for so many rows of weights. */
-uint32_t lookup_scratch_words(int32_t window_words, int32_t rows);
+/* Words of scratch for windows of so many words a tap and so many rows of weights. */
+uint32_t lookup_scratch_words(int32_t taps, int32_t words, int32_t rows);
 
 /* Adds to the totals of the rows what the windows of sixteen pixels from `pixel` on count; those behind the last pixel count
  * something. scratch: lookup_scratch_words(), of which the first are the totals. */

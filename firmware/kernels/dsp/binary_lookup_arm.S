@@ -1,4 +1,6 @@
-/* lookup_count of binary_lookup.h for Cortex-M4 and up.
+/* lookup_count and lookup_tables of binary_lookup.h for Cortex-M4 and up.
+ *
+ * lookup_count:
  *
  *     r0 tables of a word   r1 weights   r2 mask   r3 r4 codes of even and odd nibbles   r5 r6 sums of three   r7 r8 looked up
  *     r9 r10 even lanes   r11 r12 odd lanes   lr end of the tables
@@ -8,6 +10,12 @@
  *
  * The odd lanes are summed with the even ones above them, s0 >> 4: a lane of four bits is worth 16 of the byte below. So what the
  * even lanes sum to, one byte down and times 16, is subtracted at the end.
+ *
+ * lookup_tables:
+ *
+ *     r0 nibbles   r1 tables   r2 inside   r3 padding   r4 ones   r5-r8 what each weight adds   r9-r12 sums   lr end of the nibbles
+ *
+ * A nibble is 48 instructions for 16 entries.
  */
 #include "binary_lookup.h"
 
@@ -94,4 +102,58 @@ lookup_count:
     bne     1b
     pop     {r4-r11, pc}
     .size   lookup_count, . - lookup_count
+
+.macro STORE offset
+    str     r9, [r1, #\offset]
+    str     r10, [r1, #\offset + 8]
+    str     r11, [r1, #\offset + 16]
+    str     r12, [r1, #\offset + 24]
+.endm
+
+.macro ALL operation, register
+    \operation r9, \register
+    \operation r10, \register
+    \operation r11, \register
+    \operation r12, \register
+.endm
+
+    .section .text.lookup_tables, "ax", %progbits
+    .balign 16
+    .global lookup_tables
+    .type   lookup_tables, %function
+    .thumb_func
+lookup_tables:
+    push    {r4-r12, lr}
+    mov     r4, #0x11111111
+    add     lr, r0, #32
+1:
+    ldr     r8, [r0], #4
+    ldr     r9, [r3], #4
+    and     r5, r4, r8
+    and     r6, r4, r8, lsr #1
+    and     r7, r4, r8, lsr #2
+    and     r8, r4, r8, lsr #3
+    add     r9, r5
+    add     r9, r6
+    add     r9, r7
+    add     r9, r8
+    sub     r5, r2, r5, lsl #1
+    sub     r6, r2, r6, lsl #1
+    sub     r7, r2, r7, lsl #1
+    sub     r8, r2, r8, lsl #1
+    add     r10, r9, r5
+    add     r11, r9, r6
+    add     r12, r10, r6
+    STORE   0
+    ALL     add, r7
+    STORE   32
+    ALL     add, r8
+    STORE   96
+    ALL     sub, r7
+    STORE   64
+    add     r1, #128
+    cmp     r0, lr
+    bne     1b
+    pop     {r4-r12, pc}
+    .size   lookup_tables, . - lookup_tables
 #endif
