@@ -7,6 +7,7 @@
 #include "deformable.h"
 #include "depthwise_pointwise.h"
 #include "dsp/depthwise_planes.h"
+#include "dsp/depthwise_separable.h"
 #include "dsp/gemm.h"
 #include "dsp/rows4.h"
 #include "dsp/transposed_conv2d.h"
@@ -194,6 +195,10 @@ uint32_t kernel_weights_bytes(const struct kernel *kernel, const void *params) {
         const struct depthwise_params *p = params;
         return planes_bytes(p, (uint32_t)(p->kernel_h * planes_wide_row_words(p->kernel_w, p->stride_w)));
     }
+    case WEIGHTS_SEPARABLE: {
+        const struct depthwise_params *p = params;
+        return 4 * (1 + (uint32_t)(p->out_c * separable_record_words(p)));
+    }
     case WEIGHTS_PAIRS:
     case WEIGHTS_BYTEPAIRS: {
         const struct conv2d_params *p = params;
@@ -275,7 +280,8 @@ static bool nudged_channels_valid(const struct nudged_channel *channels, uint32_
 /* Whatever their records hold is safe. */
 static bool is_planes(const struct kernel *kernel) {
     return kernel->weights == WEIGHTS_PLANES_3X3 || kernel->weights == WEIGHTS_PLANES_3X3_STRIDE2 ||
-           kernel->weights == WEIGHTS_PLANES_REGISTERS || kernel->weights == WEIGHTS_PLANES_WIDE;
+           kernel->weights == WEIGHTS_PLANES_REGISTERS || kernel->weights == WEIGHTS_PLANES_WIDE ||
+           kernel->weights == WEIGHTS_SEPARABLE;
 }
 
 bool kernel_data_valid(const struct kernel *kernel, const void *params, const void *weights,

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from host.bench.case import (
+    INT8,
     Case,
     activation,
     one_operator,
+    rng_of,
     same_sizes,
     stride_text,
     weights_and_bias,
 )
 from host.model import graph as g
+
+MOST_FACTOR = 11  # whose square fits int8
 
 
 def depthwise_separable(
@@ -43,7 +47,30 @@ def depthwise_separable(
     return Case(name, "depthwise_pointwise", make)
 
 
+def outer_products(h: int, w: int, channels: int, kernel: int) -> Case:
+    """A depthwise convolution with SAME padding and ReLU whose kernels are outer products of small integers."""
+    name = f"depthwise {kernel}x{kernel} of rank 1 {h}x{w} {channels}"
+
+    def make() -> g.Graph:
+        out_h, out_w, padding = same_sizes(h, w, (kernel, kernel), 1)
+        weights, bias = weights_and_bias(name, (1, kernel, kernel, channels), 3, kernel * kernel, True)
+        u, v = rng_of(name, "factors").integers(-MOST_FACTOR, MOST_FACTOR + 1, (2, kernel, channels), INT8)
+        weights.data = (u[None, :, None] * v).astype(INT8)
+        tensors = [activation("x", (1, h, w, channels)), weights, bias]
+        tensors.append(activation("y", (1, out_h, out_w, channels)))
+        return one_operator(
+            name, tensors, g.DepthwiseConv2D((0, 1, 2), (3,), 0, padding=padding, activation="RELU")
+        )
+
+    return Case(name, "depthwise", make)
+
+
 SEPARABLE = [
+    outer_products(20, 20, 48, 5),
+    outer_products(20, 20, 48, 7),
+    outer_products(5, 5, 240, 7),
+    outer_products(10, 10, 120, 5),
+    outer_products(24, 24, 32, 3),
     depthwise_separable(25, 5, 64, 64),
     depthwise_separable(24, 24, 16, 32),
     depthwise_separable(24, 24, 32, 64, stride=2),

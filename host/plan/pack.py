@@ -117,6 +117,7 @@ _WEIGHTS: dict[str, Packer] = {
     "PLANES_3X3_STRIDE2": pack_depthwise.planes_3x3_stride2,
     "PLANES_REGISTERS": pack_depthwise.planes_registers,
     "PLANES_WIDE": pack_depthwise.planes_wide,
+    "SEPARABLE": pack_depthwise.separable,
     "PAIRS": _by_groups(pack_gemm.pairs),
     "BYTEPAIRS": _by_groups(pack_gemm.bytepairs),
     "GATHERED_PAIRS": _by_groups(_whole_rows(pack_gemm.pairs)),

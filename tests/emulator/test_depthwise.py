@@ -55,3 +55,16 @@ def layer(
 def test_layers_on_device(dut, shape, relu):
     graph, inputs = layer(shape, relu, sum(shape))
     check_on_device(dut, graph, inputs, lambda name: "planes" in name or "registers" in name)
+
+
+@pytest.mark.parametrize("relu", [True, False], ids=["relu", "plain"])
+@pytest.mark.parametrize(
+    "shape", [s for s in SHAPES if s[3] > 3 and s[4] == 1], ids=lambda s: "x".join(map(str, s))
+)
+def test_outer_products_on_device(dut, shape, relu):
+    graph, inputs = layer(shape, relu, sum(shape))
+    weights = graph.tensors[1]
+    rng, kernel = np.random.default_rng(sum(shape)), shape[3]
+    u, v = rng.integers(-11, 12, (2, kernel, shape[2]))
+    weights.data = (u[None, :, None] * v).astype(np.int8)
+    check_on_device(dut, graph, inputs, lambda name: "separable" in name)

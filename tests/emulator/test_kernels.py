@@ -25,6 +25,7 @@ STRATEGY_OF = {
     "unbinarise": "binarise",
     "bit_planes": "planes_conv2d",
     fuse.OP: "depthwise_separable",
+    "depthwise_s8_hwc_separable": "depthwise_outer",
 }
 ON_DEVICE = settings(max_examples=12, suppress_health_check=list(HealthCheck))
 
@@ -49,7 +50,7 @@ def check_on_device(dut, graph, inputs, admits=lambda name: True) -> None:
 @ON_DEVICE
 def test_every_kernel_is_exact(dut, kernel, data):
     op = defs.kernels()[kernel].op
-    graph = data.draw(nets.STRATEGIES[STRATEGY_OF.get(op, op)]())
+    graph = data.draw(nets.STRATEGIES[STRATEGY_OF.get(kernel, STRATEGY_OF.get(op, op))]())
     inputs = data.draw(nets.inputs_for(graph))
 
     # a fused kernel is used where none of its parts' operators has one

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from host import defs, native
 from host.plan import fuse, pack
 from host.plan.network import Step
-from tests.kernels import cases_binary
+from tests.kernels import cases_binary, cases_separable
 
 ROUND_DOUBLE, ROUND_SINGLE = 0, 1
 INT32_MAX = 2**31 - 1
@@ -28,6 +28,7 @@ PACKED = (
     "PLANES_3X3_STRIDE2",
     "PLANES_REGISTERS",
     "PLANES_WIDE",
+    "SEPARABLE",
     "PAIRS",
     "BYTEPAIRS",
     "GATHERED_PAIRS",
@@ -115,6 +116,8 @@ def blobs(case: Case, kernel: defs.KernelDef, *, hostile: bool = False) -> tuple
         weights = np.concatenate([rows, columns]).astype("<u2").tobytes()
     elif kernel.weights == "SOFTMAX_TABLE":
         weights = _table(rng, case.kind)
+    elif "outer" in case.kind and kernel.weights == "OHWI":
+        weights = cases_separable.ohwi(rng, case.kind, case.op, case.params)
     else:
         weights = int8_data(rng, size, case.kind)
         if kernel.weights == "BITS":
@@ -130,7 +133,7 @@ def blobs(case: Case, kernel: defs.KernelDef, *, hostile: bool = False) -> tuple
             channels = _records(rng, count, case.kind, kernel.channels)
     if kernel.weights in PACKED and not hostile:
         weights = _packed(case, kernel)
-    elif kernel.weights.startswith("PLANES"):
+    elif kernel.weights.startswith(("PLANES", "SEPARABLE")):
         weights = bytes(4) + weights[4:]
     return weights, channels
 
@@ -211,8 +214,9 @@ def _weights_zero(tokens: tuple[str, ...]) -> st.SearchStrategy[int]:
     return st.one_of(st.just(0), _int8) if "ref" in tokens else st.just(0)
 
 
-def _case(op: str, params: st.SearchStrategy[dict[str, int]]) -> st.SearchStrategy[Case]:
-    return st.builds(Case, st.just(op), params, st.integers(0, 2**32 - 1), _kinds)
+def _case(op: str, tokens: tuple[str, ...]) -> st.SearchStrategy[Case]:
+    kinds = st.sampled_from(cases_separable.KINDS) if "separable" in tokens else _kinds
+    return st.builds(Case, st.just(op), CASES[op](tokens), st.integers(0, 2**32 - 1), kinds)
 
 
 @st.composite
@@ -260,8 +264,10 @@ def _axis(draw: st.DrawFn, *, pool: bool, shape: str) -> dict[str, int]:
 
 def _planes_axis(draw: st.DrawFn, shape: str) -> dict[str, int]:
     """Any padding below the kernel; outputs no wider than the input, now and then a wide image."""
-    kernel = draw(st.sampled_from([5, 7])) if shape == "planes wide" else 3
-    stride = {"planes": 1, "planes stride2": 2, "planes wide": draw(st.integers(1, 2))}[shape]
+    kernels = {"planes wide": [5, 7], "planes separable": [3, 5, 7]}
+    kernel = draw(st.sampled_from(kernels.get(shape, [3])))
+    strides = {"planes stride2": [2], "planes wide": [1, 2]}
+    stride = draw(st.sampled_from(strides.get(shape, [1])))
     size = draw(st.one_of(st.integers(1, 9), st.integers(1, 30)))
     pad = draw(st.integers(0, kernel - 1))
     after = draw(st.integers(0, kernel - 1))
@@ -276,6 +282,7 @@ SHAPES = {
     "planes": ["planes"],
     "stride2": ["planes stride2"],
     "wide": ["planes wide"],
+    "separable": ["planes separable"],
     "registers": ["plane 3x3"],
     "winograd4": ["filter3x3"],
     "winograd2": ["filter3x3"],
@@ -491,4 +498,4 @@ CASES: dict[str, Callable[[tuple[str, ...]], st.SearchStrategy[dict[str, int]]]]
 
 def cases(op: str, kernel: str = "ref") -> st.SearchStrategy[Case]:
     """Calls of an operator of params.def, most of which the kernel supports."""
-    return _case(op, CASES[op](tuple(kernel.split("_"))))
+    return _case(op, tuple(kernel.split("_")))

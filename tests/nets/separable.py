@@ -1,4 +1,4 @@
-"""Strategies of separable convolutions: a depthwise one with a 1x1 convolution behind it."""
+"""Strategies of separable convolutions: kernels that are outer products; a depthwise one with a 1x1 one behind it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,28 @@ import numpy as np
 from hypothesis import strategies as st
 
 from host.model import graph as g
+from tests.kernels import cases_separable
 from tests.nets.classic import depthwise_graphs
-from tests.nets.common import activations, channels, make_quant, make_tensor, weights_and_bias, zero_points
+from tests.nets.common import (
+    activations,
+    channels,
+    make_quant,
+    make_tensor,
+    seeds,
+    weights_and_bias,
+    zero_points,
+)
+
+
+@st.composite
+def depthwise_outer_graphs(draw: st.DrawFn, unsigned: bool | None = None) -> g.Graph:
+    """DEPTHWISE_CONV_2D of kernels that are outer products, now and then but for one weight."""
+    graph = draw(depthwise_graphs(unsigned))
+    weights = graph.tensors[1]
+    _, height, width, count = weights.shape
+    rng, kind = np.random.default_rng(draw(seeds)), draw(st.sampled_from(cases_separable.KINDS))
+    weights.data = np.moveaxis(cases_separable.outer(rng, kind, count, height, width), 0, 2)[None]
+    return graph
 
 
 @st.composite
