@@ -196,6 +196,7 @@ class DeformableConv2D(Weighted):
     each tap. Between pixels x is interpolated bilinearly; outside the image it is the zero point. Offset group k
     moves the k-th of `offset_groups` equal parts of the input's channels.
 
+    The fixed-point arithmetic is defined, and its error bounded, in `host.oracle.deformable`.
     Source: Dai 2017 (deformable convolution), Zhu 2018 (mask); torchvision.ops.deform_conv2d.
     """
 

@@ -43,7 +43,7 @@ struct image {
     deformable_gather_kernel *gather;
 };
 
-/* -zero of every pixel, or half of a sample's last bit; start_of() adds the zero point for what is outside. */
+/* Without a mask samples keep the zero point, and start with half of their last bit; masked ones are without it. */
 static struct image image_of(const struct deformable_conv2d_params *p) {
     return (struct image){
         .h = p->in_h,
@@ -59,8 +59,8 @@ static struct image image_of(const struct deformable_conv2d_params *p) {
 }
 
 /* A cell that is not wholly inside, at pixel (iy, ix) of the image at `in`; its weights are those of one inside. */
-static KEEP_ORDER void edge_cell(const struct image *image, const int8_t *in, int32_t iy, int32_t ix,
-                                 struct cell *cell) {
+static __attribute__((noinline)) void edge_cell(const struct image *image, const int8_t *in, int32_t iy,
+                                                int32_t ix, struct cell *cell) {
     const bool top = (uint32_t)iy < (uint32_t)image->h, bottom = (uint32_t)iy + 1 < (uint32_t)image->h;
     const bool left = (uint32_t)ix < (uint32_t)image->w, right = (uint32_t)ix + 1 < (uint32_t)image->w;
     const uint32_t columns = (left ? 0x0000ffffu : 0) | (right ? 0xffff0000u : 0);
