@@ -12,7 +12,7 @@ from host import boards, runner
 from host.boards import Board
 from host.compile import Compiled, compile_graph
 from host.cyclemodel.chips import Chip
-from host.errors import DoesNotFitError
+from host.errors import DoesNotFitError, FlashError
 from host.experiment import SLACK, Options, lies_in_flash, load_samples, pool_bytes, run_compiled
 from host.ladder.rungs import Rung
 from host.model.graph import Graph
@@ -117,7 +117,8 @@ def climb(
 ) -> Ladder:
     """Compiles, runs and checks every rung with the options' board, input and check; models its cycles on `chips`.
 
-    A rung that does not fit the board is an entry with a reason, a wrong one too. Raises what running a network raises.
+    A rung that does not fit the board is an entry with a reason, as is one that a real board would need flashed first; a
+    wrong one too. Raises what running a network raises.
     """
     board = boards.load_board(options.board)
     graph = load_graph(path)
@@ -129,7 +130,7 @@ def climb(
         try:
             compiled = compile_rung(graph, rung, board)
             _run(compiled, board, options, ladder, result, say)
-        except DoesNotFitError as error:
+        except (DoesNotFitError, FlashError) as error:
             result.trouble = error.message.removeprefix(f"{graph.name}: ")
             continue
         for chip in chips:
