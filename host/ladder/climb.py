@@ -117,8 +117,8 @@ def climb(
 ) -> Ladder:
     """Compiles, runs and checks every rung with the options' board, input and check; models its cycles on `chips`.
 
-    A rung that does not fit the board is an entry with a reason, as is one that a real board would need flashed first; a
-    wrong one too. Raises what running a network raises.
+    A rung that does not fit the board is an entry with a reason, as is one that a real board would need flashed first,
+    and a wrong one. Raises what running a network raises.
     """
     board = boards.load_board(options.board)
     graph = load_graph(path)
