@@ -336,9 +336,14 @@ def open_output(m: Maker) -> str:
     return one_conv(m)
 
 
-def norm_behind_open(m: Maker) -> str:
-    constants = [m.constant(n, np.ones(8, np.float32)) for n in "gbmv"]
-    return finish(m, m.node("BatchNormalization", [one_conv(m), *constants], "n"))
+def from_a_constant(m: Maker) -> str:
+    return finish(m, m.node("Sub", [m.constant("one", np.float32(1)), m.requantized("x", IN, 3)], "c"))
+
+
+def negated_extremes(m: Maker) -> str:
+    w = m.weights("w", np.full((8, 4, 3, 3), -128, np.int8), 0.003)
+    h = m.node("Conv", [m.requantized("x", IN, 3), w], "c")
+    return finish(m, m.node("Mul", [h, m.constant("f", np.float32(-2))], "d"))
 
 
 def wide(m: Maker) -> str:
@@ -405,7 +410,8 @@ REFUSED: dict[str, tuple[Build, type[ModelError], str]] = {
         "Conv 'd_node' computes in floating point: its input 'c'",
     ),
     "open_output": (open_output, FloatModelError, "output 'c' is not quantised"),
-    "norm": (norm_behind_open, UnsupportedError, "BatchNormalization 'n_node': its input is not quantised"),
+    "left": (from_a_constant, UnsupportedError, "Sub 'c_node': a constant on its left"),
+    "negated": (negated_extremes, UnsupportedError, "Mul 'd_node': negates weights of -128"),
 }
 
 

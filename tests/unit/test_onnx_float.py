@@ -276,6 +276,17 @@ def test_add_of_a_constant() -> None:
         assert kinds(check(m, m.node("Add", ["x", m.random("c", *shape)], "y"))) == ["ADD"]
 
 
+@pytest.mark.parametrize("op", ["Mul", "Div", "Sub", "Add"])
+@pytest.mark.parametrize("behind", [False, True])
+@pytest.mark.parametrize("shape", [(), (1,), (4, 1, 1), (1, 4, 1, 1)])
+def test_arithmetic_with_one_number_a_channel(op: str, behind: bool, shape: tuple[int, ...]) -> None:
+    m = Maker((1, 4, 6, 5))
+    h = m.node("Conv", ["x", m.random("w", 4, 4, 1, 1), m.random("b", 4)], "c") if behind else "x"
+    constant = m.constant("k", (1 + m.rng.random(shape)).astype(np.float32))
+    expected = "CONV_2D" if behind else "ADD" if op == "Add" else "DEPTHWISE_CONV_2D"
+    assert kinds(check(m, m.node(op, [h, constant], "y"))) == [expected]
+
+
 def test_one_dimensional_convolutions() -> None:
     m = Maker((1, 4, 20))
     h = m.node("Conv", ["x", m.random("w", 6, 4, 3), m.random("b", 6)], "c", strides=[2], pads=[1, 1])

@@ -76,8 +76,8 @@ class Net:
         self.ops: list[g.Op] = []
         self.inputs: list[g.Border] = []
         self.values: dict[str, Value | Const] = {name: Const(data) for name, data in model.constants.items()}
-        # How far a bias is from what the file says, in real units, by its tensor.
-        self.bias_error: dict[int, np.ndarray] = {}
+        # What a bias is in the file, in real numbers, by its tensor, where that was rounded.
+        self.bias_real: dict[int, np.ndarray] = {}
 
     @property
     def activation_dtype(self) -> np.dtype:

@@ -14,15 +14,8 @@ from dataclasses import replace
 import numpy as np
 
 from host.model import graph as g
-from host.model.onnx.convolutions import (
-    conv,
-    conv_transpose,
-    deform_conv,
-    gemm,
-    matmul,
-    normalization,
-    with_bias,
-)
+from host.model.onnx.affine import normalization, scaled, with_bias
+from host.model.onnx.convolutions import conv, conv_transpose, deform_conv, gemm, matmul
 from host.model.onnx.file import Node
 from host.model.onnx.layout import Layout
 from host.model.onnx.network import Const, Net, Value
@@ -278,6 +271,7 @@ OPERATORS: dict[str, Callable[[Net, Node], Value | Const]] = {
     "Conv": conv,
     "ConvTranspose": conv_transpose,
     "DeformConv": deform_conv,
+    "Div": scaled,
     "Dropout": same,
     "Flatten": flatten,
     "Gemm": gemm,
@@ -285,6 +279,7 @@ OPERATORS: dict[str, Callable[[Net, Node], Value | Const]] = {
     "Identity": same,
     "MatMul": matmul,
     "MaxPool": max_pool,
+    "Mul": scaled,
     "Pad": pad,
     "ReduceMean": reduce_mean,
     "Relu": activation,
@@ -292,6 +287,7 @@ OPERATORS: dict[str, Callable[[Net, Node], Value | Const]] = {
     "Resize": resize,
     "Softmax": softmax,
     "Squeeze": squeeze,
+    "Sub": scaled,
     "Sum": add,
     "Transpose": transpose,
     "Unsqueeze": unsqueeze,

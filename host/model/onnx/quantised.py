@@ -40,6 +40,7 @@ from host.model.onnx.network import (
 from host.model.onnx.operators import same_quant
 from host.model.onnx.qoperator import QOPERATORS, expanded
 from host.model.onnx.walk import add_inputs, walk
+from host.model.onnx.weights import bias_error
 from host.model.onnx.windows import mean_weights
 from host.oracle.ops import PARAMS
 
@@ -184,10 +185,10 @@ def _settle(net: Net, node: Node, value: Value, quant: g.Quant) -> Value:
         return net.clamped(node, replace(value, open=False, sole=False))
     tensor.quant = quant
     for bias in value.op.inputs[2:3] if isinstance(value.op, g.Weighted) else ():
-        error = net.bias_error.get(bias, np.zeros(1)) / quant.scale[0]
-        if error.max() > BIAS_STEPS:
+        error = bias_error(net, bias) / quant.scale[0] if bias >= 0 else 0.0
+        if error > BIAS_STEPS:
             raise net.model.by_index[value.op.index].refuse(
-                f"its bias is {error.max():.2g} steps of the output from a whole number of sums' steps",
+                f"its bias is {error:.2g} steps of the output from a whole number of sums' steps",
                 "quantise the bias to int32 with the input's scale times the weights'",
             )
     if isinstance(value.op, g.Concatenation):
