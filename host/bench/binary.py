@@ -110,8 +110,27 @@ def pool(h: int, w: int, channels: int) -> Case:
     return Case(name, "binary_max_pool", make)
 
 
+def repacked(h: int, w: int, channels: int) -> list[Case]:
+    """int8 to bits, bits to int8, int8 to two planes of bits."""
+    shape = f"{h}x{w} {channels}"
+
+    def bits() -> g.Graph:
+        tensors = [
+            activation("x", (1, h, w, channels), 0),
+            _bits("bits", (1, h, w), channels),
+            activation("y", (1, h, w, channels), 0, SCALE_OUT),
+        ]
+        return _network(tensors, [g.Binarise((0,), (1,), 0), g.Unbinarise((1,), (2,), 1)])
+
+    return [
+        Case(f"binarise {shape}", "binarise", bits),
+        Case(f"unbinarise {shape}", "unbinarise", bits),
+        Case(f"bit planes {shape}", "bit_planes", planes(h, w, channels, 1, 2).make),
+    ]
+
+
 CASES = [
     conv(8, 8, 64, 64, 3), conv(16, 16, 64, 64, 3), conv(8, 8, 64, 64, 3, to_bits=True), conv(16, 16, 64, 64, 1),
     fully_connected(640, 128), planes(8, 8, 64, 64, 1), planes(8, 8, 64, 64, 2), planes(8, 8, 64, 64, 4),
-    pool(16, 16, 64),
+    pool(16, 16, 64), *repacked(16, 16, 64),
 ]  # fmt: skip

@@ -34,7 +34,7 @@ def test_every_operator_has_a_shape_and_every_shape_a_kernel():
     assert len(set(names)) == len(names)
     for case in all_cases():
         net = compile_graph(case.graph(), slimmed=False).net
-        assert {step.op for step in net.steps} == {case.op}
+        assert case.op in {step.op for step in net.steps}
         assert [x.tobytes() for x in case.inputs()] == [x.tobytes() for x in case.inputs()]
 
 
