@@ -120,6 +120,18 @@ static inline uint32_t ssub16(uint32_t x, uint32_t y) {
     return result;
 }
 
+static inline int32_t usada8(uint32_t x, uint32_t y, int32_t acc) {
+    int32_t result;
+    __asm__("usada8 %0, %1, %2, %3" : "=r"(result) : "r"(x), "r"(y), "r"(acc));
+    return result;
+}
+
+static inline uint32_t select_less(uint32_t x, uint32_t y, uint32_t bytes) {
+    uint32_t result;
+    __asm__("ssub8 %0, %1, %2\n\tsel %0, %3, %4" : "=&r"(result) : "r"(x), "r"(y), "r"(0), "r"(bytes) : "cc");
+    return result;
+}
+
 static inline uint32_t rev16(uint32_t x) {
     uint32_t result;
     __asm__("rev16 %0, %1" : "=r"(result) : "r"(x));
@@ -226,6 +238,23 @@ static inline uint32_t pkhtb_asr16(uint32_t x, uint32_t y) {
 /* Each lane of x minus that of y, modulo 2^16. */
 static inline uint32_t ssub16(uint32_t x, uint32_t y) {
     return dsp_lanes(dsp_low(x) - dsp_low(y), dsp_high(x) - dsp_high(y));
+}
+
+/* acc plus the absolute differences of unsigned bytes. */
+static inline int32_t usada8(uint32_t x, uint32_t y, int32_t acc) {
+    for (int32_t i = 0; i < 32; i += 8) {
+        const int32_t difference = (int32_t)(x >> i & 255) - (int32_t)(y >> i & 255);
+        acc += difference < 0 ? -difference : difference;
+    }
+    return acc;
+}
+
+/* The given bytes where a signed byte of x is less than that of y, elsewhere 0. */
+static inline uint32_t select_less(uint32_t x, uint32_t y, uint32_t bytes) {
+    uint32_t result = 0;
+    for (int32_t i = 0; i < 32; i += 8)
+        if ((int8_t)(uint8_t)(x >> i) < (int8_t)(uint8_t)(y >> i)) result |= bytes & (255u << i);
+    return result;
 }
 
 /* The bytes of each half change places. */

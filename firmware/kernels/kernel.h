@@ -95,6 +95,7 @@ enum weights_layout {
     WEIGHTS_ROWS4,
     WEIGHTS_SAMPLES,
     WEIGHTS_BITS,
+    WEIGHTS_COUNTED_BITS,
     WEIGHTS_OHWI_BMS
 };
 enum channels_layout {

@@ -221,6 +221,9 @@ uint32_t kernel_weights_bytes(const struct kernel *kernel, const void *params) {
     }
     case WEIGHTS_BITS:
         return 4 * bits_words(kernel, params);
+    case WEIGHTS_COUNTED_BITS:
+        return 4 *
+               (bits_words(kernel, params) + (uint32_t)((const struct planes_conv2d_params *)params)->out_c);
     case WEIGHTS_SOFTMAX_TABLE:
         return 256 * sizeof(int32_t);
     default:

@@ -127,6 +127,7 @@ _WEIGHTS: dict[str, Packer] = {
     "ROWS4": pack_gemm.rows4,
     "SAMPLES": pack_gemm.samples,
     "BITS": pack_binary.bits,
+    "COUNTED_BITS": pack_binary.counted_bits,
 }
 
 _CHANNELS: dict[str, Packer] = {

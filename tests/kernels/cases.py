@@ -37,6 +37,7 @@ PACKED = (
     "TRANSPOSED_PAIRS",
     "ROWS4",
     "SAMPLES",
+    "COUNTED_BITS",
 )
 
 _int8 = st.one_of(st.integers(-128, 127), st.sampled_from([-128, 0, 127]))
@@ -149,12 +150,13 @@ def _packed(case: Case, kernel: defs.KernelDef) -> bytes | None:
         "depthwise": ("one", "kernel_h", "kernel_w", "out_c"),
         "transposed_conv2d": ("out_c", "kernel_h", "kernel_w", "in_c"),
         "fully_connected": ("out_c", "in_c"),
+        "planes_conv2d": ("out_c", "kernel_h", "kernel_w", "weight_planes", "words"),
     }
-    sizes = p | {"group_c": p["in_c"] // p.get("groups", 1)}
+    sizes = p | {"group_c": p["in_c"] // p.get("groups", 1), "words": -(-p["in_c"] // 32)}
     shape = [sizes.get(name, 1) for name in shapes[case.op]]
     step = Step(
         case.op, (0,), 1, case.params, 0, "", "", 1,
-        weights=np.frombuffer(weights, np.int8).reshape(shape),
+        weights=np.frombuffer(weights, "<i4" if "words" in shapes[case.op] else np.int8).reshape(shape),
         channels=np.frombuffer(channels, "<i4").reshape(p["out_c"], -1),
     )  # fmt: skip
     return pack.weights(kernel, step) if pack.accepts(kernel, step) else None
