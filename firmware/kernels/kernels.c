@@ -11,6 +11,7 @@
 #include "dsp/gemm.h"
 #include "dsp/rows4.h"
 #include "dsp/transposed_conv2d.h"
+#include "dsp/transposed_winograd.h"
 
 #define GAP_NONE(name)  NULL
 #define GAP_EXACT(name) NULL
@@ -211,6 +212,8 @@ uint32_t kernel_weights_bytes(const struct kernel *kernel, const void *params) {
     case WEIGHTS_TRANSPOSED_BYTEPAIRS:
     case WEIGHTS_TRANSPOSED_PAIRS:
         return 4 * transposed_blob_words(params);
+    case WEIGHTS_TRANSPOSED_WINOGRAD2:
+        return 4 * transposed_winograd_words(params);
     case WEIGHTS_SAMPLES: {
         const struct deformable_conv2d_params *p = params;
         return 4 * gemm_blob_words(deformable_inputs(p), p->out_c);

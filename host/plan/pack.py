@@ -124,6 +124,7 @@ _WEIGHTS: dict[str, Packer] = {
     "GATHERED_BYTEPAIRS": _by_groups(_whole_rows(pack_gemm.bytepairs)),
     "TRANSPOSED_BYTEPAIRS": pack_transposed.transposed_bytepairs,
     "TRANSPOSED_PAIRS": pack_transposed.transposed_pairs,
+    "TRANSPOSED_WINOGRAD2": pack_transposed.transposed_winograd2,
     "ROWS4": pack_gemm.rows4,
     "SAMPLES": pack_gemm.samples,
     "BITS": pack_binary.bits,

@@ -1,8 +1,8 @@
-"""Packs weights of transposed convolutions: TRANSPOSED_BYTEPAIRS and _PAIRS (firmware/kernels/dsp/transposed_conv2d.h).
+"""Packs weights of transposed convolutions: TRANSPOSED_BYTEPAIRS, TRANSPOSED_PAIRS, TRANSPOSED_WINOGRAD2.
 
 An output row oy = py + j * stride_h meets the kernel's rows (py + pad_top) % stride_h, + stride_h, ...: the taps of
 the phase, of which the last reads the oldest input row. So each phase is a convolution with some of the weights in
-reverse, packed like any other, with a bias of its own.
+reverse, packed like any other, with a bias of its own (dsp/transposed_conv2d.h). Winograd: dsp/transposed_winograd.h.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from dataclasses import replace
 import numpy as np
 
 from host.oracle.fixedpoint import wrap_int32
-from host.plan import pack_gemm
+from host.plan import pack_gemm, pack_winograd
 from host.plan.network import Step
+
+WINOGRAD2 = np.array([[0, 0, 1], [1, 0, 1], [1, 0, 0], [0, 1, 0]])  # g2, g0 + g2, g0, g1
 
 
 def transposed_bytepairs(step: Step) -> bytes | None:
@@ -41,6 +43,21 @@ def _of_phases(step: Step, packer: Callable[[Step], bytes | None]) -> bytes | No
             return None
         blobs.append(blob)
     return b"".join(blobs)
+
+
+def transposed_winograd2(step: Step) -> bytes | None:
+    """int16 U [oc / 2][16][channel pair][2][2], then four int32 a channel: -input_zero * sum(w) of each phase.
+
+    Nothing is scaled, so any sums do.
+    """
+    if step.params["weights_zero"] or step.weights is None or step.weights.shape[1:3] != (3, 3):
+        return None
+    u = pack_winograd.filled(pack_winograd.transform(step.weights, WINOGRAD2))
+    blocks = u.reshape(len(u) // 2, 2, u.shape[1] // 2, 2, 16).transpose(0, 4, 2, 1, 3)
+    w = step.weights.astype(np.int64).sum(axis=3)
+    sums = [w[:, py::2, px::2].sum(axis=(1, 2)) for py in (0, 1) for px in (0, 1)]
+    fixes = wrap_int32(-step.params["input_zero"] * np.stack(sums, axis=1))
+    return blocks.astype("<i2").tobytes() + fixes.astype("<i4").tobytes()
 
 
 def phases(step: Step) -> Iterator[np.ndarray]:

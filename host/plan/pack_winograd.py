@@ -50,7 +50,7 @@ def winograd2_stride2(step: Step) -> bytes | None:
     assert step.weights is not None
     if step.params["weights_zero"]:
         return None
-    u = _filled(transform(step.weights, G2_STRIDE2))
+    u = filled(transform(step.weights, G2_STRIDE2))
     pairs = u.shape[1] // 2
     runs = []
     for rows in SUMS_STRIDE2:
@@ -86,13 +86,13 @@ def _transformed(step: Step, g: np.ndarray, order: tuple[int, ...], limit: int) 
     lowest, highest = sums_range(step)
     if step.params["weights_zero"] or lowest.min() < -limit or highest.max() >= limit:
         return None
-    u = _filled(transform(step.weights, g))
+    u = filled(transform(step.weights, g))
     pairs = u.shape[1] // 2
     blocks = u[:, :, order, :].reshape(len(u) // BLOCK_C, BLOCK_C, pairs, 2, -1)
     return np.ascontiguousarray(blocks.transpose(0, 4, 2, 1, 3)).astype("<i2").tobytes()
 
 
-def _filled(u: np.ndarray) -> np.ndarray:
+def filled(u: np.ndarray) -> np.ndarray:
     """[oc, ic, ...] with zeros up to whole blocks and groups, input channels in the order of the kernels' pairs."""
     u = np.pad(u, ((0, -len(u) % BLOCK_C), (0, -u.shape[1] % 4), (0, 0), (0, 0)))
     return u[:, [4 * group + c for group in range(u.shape[1] // 4) for c in (0, 2, 1, 3)]]

@@ -35,6 +35,7 @@ PACKED = (
     "GATHERED_BYTEPAIRS",
     "TRANSPOSED_BYTEPAIRS",
     "TRANSPOSED_PAIRS",
+    "TRANSPOSED_WINOGRAD2",
     "ROWS4",
     "SAMPLES",
     "COUNTED_BITS",
@@ -371,6 +372,8 @@ def _transposed_conv2d(draw: st.DrawFn, tokens: tuple[str, ...]) -> dict[str, in
     for axis, pad in (("h", "pad_top"), ("w", "pad_left")):
         kernel, stride = draw(st.integers(1, 6)), draw(st.sampled_from([1, 2, 2, 2, 3, 4]))
         size = draw(st.one_of(st.integers(1, 3), st.integers(1, 9)))
+        if "winograd2" in tokens:
+            kernel, stride = 3, 2
         values |= {f"in_{axis}": size, f"kernel_{axis}": kernel, f"stride_{axis}": stride}
         values[pad] = draw(st.integers(0, kernel + stride))
         values[f"out_{axis}"] = draw(st.integers(1, (size - 1) * stride + kernel + 2))

@@ -18,6 +18,7 @@ INDIRECT = "transposed_conv2d_s8_hwc_indirect"
 BYTEPAIRS = "transposed_conv2d_s8_hwc_im2col_bytepairs"
 PAIRS = "transposed_conv2d_s8_hwc_im2col_pairs"
 FAST = [INDIRECT, BYTEPAIRS, PAIRS]
+WINOGRAD = "transposed_conv2d_s8_hwc_winograd2_3x3_stride2"
 REF = "transposed_conv2d_s8_hwc_ref"
 
 
@@ -47,20 +48,24 @@ def make_step(
 
 
 def check(step: Step, data: np.ndarray, sanitized, names: list[str] | None = None) -> None:
-    """The fast kernels, all of which must take the step, against the reference, sanitized at every place, too."""
+    """Fast kernels, all of which must take the step, against the reference, sanitized at every place, too.
+
+    By default those for any shape, and Winograd where it suits.
+    """
     p = step.params
     size = p["out_h"] * p["out_w"] * p["out_c"]
     ref = defs.kernels()[REF]
     blobs = pack.weights(ref, step), pack.channels(ref, step)
     expected = native.run(REF, step.packed_params, [data], *blobs, size)
-    for name in names or FAST:
+    winograd = [WINOGRAD] if native.supports(WINOGRAD, step.packed_params) else []
+    for name in names or FAST + winograd:
         kernel = defs.kernels()[name]
         assert native.supports(name, step.packed_params) and pack.accepts(kernel, step), f"{name} {p}"
-        blob = pack.weights(kernel, step)
-        assert len(blob) == native.weights_bytes(name, step.packed_params)
-        expect_same(native.run(name, step.packed_params, [data], blob, b"", size), expected, f"{name} {p}")
+        blobs = pack.weights(kernel, step), pack.channels(kernel, step)
+        assert len(blobs[0]) == native.weights_bytes(name, step.packed_params)
+        expect_same(native.run(name, step.packed_params, [data], *blobs, size), expected, f"{name} {p}")
         for place in (runner.OWN, runner.BEHIND_INPUT0):
-            got = sanitized.run(name, step.packed_params, [data.tobytes()], blob, b"", bytes(size), place)
+            got = sanitized.run(name, step.packed_params, [data.tobytes()], *blobs, bytes(size), place)
             expect_same(got, expected, f"sanitized {name} at place {place} {p}")
 
 
@@ -169,6 +174,70 @@ def test_blocks_that_end_anywhere(columns: int, sanitized) -> None:
             out=(12 - lacking, max(2 * columns - lacking, 1)), input_zero=9, clamp_min=-90, clamp_max=80,
         )  # fmt: skip
         check(step, random_input(rng, step), sanitized)
+
+
+WINOGRAD_SHAPES = [
+    # size, pad, out: whole tiles; odd sizes that the input reaches, or not; crops of one to more than a tile
+    ((4, 6), (0, 0), (8, 12)), ((7, 11), (0, 0), (15, 23)), ((4, 4), (1, 1), (7, 7)), ((8, 9), (0, 1), (16, 18)),
+    ((9, 9), (5, 4), (16, 16)), ((10, 11), (2, 3), (20, 20)), ((1, 2), (0, 0), (8, 8)), ((2, 2), (0, 0), (8, 8)),
+    ((13, 4), (1, 0), (26, 8)), ((4, 30), (0, 0), (8, 60)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("size", "pad", "out"), WINOGRAD_SHAPES)
+def test_winograd_tiles(size, pad, out, sanitized) -> None:
+    """Tiles beside the image, several blocks, channels that fill no word, every way into the copies, clamps."""
+    rng = np.random.default_rng(out[1])
+    for in_c, out_c in ((1, 1), (4, 2), (6, 3), (16, 2), (36, 5), (72, 2), (128, 2)):
+        clamps = dict(clamp_min=-70, clamp_max=60) if out_c == 2 else {}
+        step = make_step(
+            size, random_weights(rng, out_c, 3, 3, in_c), records(rng, out_c), pad=pad, out=out,
+            input_zero=int(rng.integers(-128, 128)), output_zero=-3, **clamps,
+        )  # fmt: skip
+        check(step, random_input(rng, step), sanitized, [WINOGRAD])
+
+
+@pytest.mark.parametrize("shift", [30, 0, -1, -2, -11, -12, -20, -31])
+@pytest.mark.parametrize("rounding", [0, 1])
+def test_winograd_every_requantisation(shift: int, rounding: int, sanitized) -> None:
+    rng = np.random.default_rng(shift + 40)
+    channels = records(rng, 7)
+    channels[2:5, 2] = channels[-1, 2] = shift
+    channels[3, 1], channels[5, 1] = 0, (1 << 30) - 1
+    step = make_step(
+        (4, 8), random_weights(rng, 7, 3, 3, 12), channels, out=(7, 15), rounding=rounding, output_zero=4
+    )
+    check(step, random_input(rng, step), sanitized, [WINOGRAD])
+
+
+def test_winograd_takes_any_weights_and_sums(sanitized) -> None:
+    """-128 everywhere is exact, and sums that wrap are the reference's."""
+    rng = np.random.default_rng(8)
+    for value, zero in ((-128, 127), (127, -128), (-128, -128)):
+        channels = np.array([[(1 << 31) - 1, (1 << 31) - 1, -20], [-(1 << 31), 1 << 30, -19]], np.int32)
+        step = make_step(
+            (4, 4), np.full((2, 3, 3, 256), -128, np.int8), channels, out=(8, 8), input_zero=zero
+        )
+        check(step, np.full(16 * 256, value, np.int8), sanitized, [WINOGRAD])
+    step = make_step((4, 4), rng.integers(-128, 128, (2, 3, 3, 256)).astype(np.int8), channels, out=(8, 8))
+    check(step, random_input(rng, step), sanitized, [WINOGRAD])
+
+
+def test_winograd_is_for_images_that_fill_its_tiles() -> None:
+    channels = np.zeros((2, 3), np.int32)
+    for in_c, out, pad, admitted in (
+        (256, (8, 8), (0, 0), True), (257, (8, 8), (0, 0), False), (8, (9, 9), (0, 0), False),
+        (8, (16, 17), (0, 0), True), (8, (8, 8), (1, 1), False), (8, (16, 16), (3, 3), False),
+    ):  # fmt: skip
+        step = make_step((9, 9), np.zeros((2, 3, 3, in_c), np.int8), channels, pad=pad, out=out)
+        assert native.supports(WINOGRAD, step.packed_params) == admitted, (in_c, out, pad)
+    step = make_step((8, 8), np.zeros((2, 3, 3, 64), np.int8), channels, out=(16, 16))
+    assert native.scratch_bytes(WINOGRAD, step.packed_params) == 3 * (128 * 64 + 800) + 9 * 64 + 12 * 4
+    step = make_step((32, 32), np.zeros((2, 3, 3, 64), np.int8), channels, out=(64, 64))
+    assert native.scratch_bytes(WINOGRAD, step.packed_params) == 128 * 64 + 800 + 9 * 64 + 4 * 4
+    for kernel, stride in (((2, 2), (2, 2)), ((3, 3), (1, 2)), ((3, 3), (3, 3))):
+        step = make_step((8, 8), np.zeros((2, *kernel, 64), np.int8), channels, stride)
+        assert not native.supports(WINOGRAD, step.packed_params)
 
 
 def test_scratch_is_as_its_head_says_and_bounded() -> None:
