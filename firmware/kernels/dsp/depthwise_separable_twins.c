@@ -56,24 +56,23 @@ static void down(const struct separable_down *pass, const uint32_t *weights, con
     }
 }
 
-    #define ACROSS(taps)                                                                                     \
-        void separable_across_##taps(const struct separable_across *pass, const uint32_t *weights) {         \
+    #define ACROSS(name, taps)                                                                               \
+        void name(const struct separable_across *pass, const uint32_t *weights) {                            \
             across(pass, weights, taps);                                                                     \
         }
-    #define DOWN(taps, name, form)                                                                           \
-        void separable_down_##taps##_##name(const struct separable_down *pass, const uint32_t *weights,      \
-                                            const uint32_t *record) {                                        \
+    #define DOWN(name, taps, form)                                                                           \
+        void name(const struct separable_down *pass, const uint32_t *weights, const uint32_t *record) {      \
             down(pass, weights, record, taps, form);                                                         \
         }
 
-ACROSS(3)
-ACROSS(5)
-ACROSS(7)
-DOWN(3, linear, linear)
-DOWN(5, linear, linear)
-DOWN(7, linear, linear)
-DOWN(3, double, twice)
-DOWN(5, double, twice)
-DOWN(7, double, twice)
+ACROSS(separable_across_3, 3)
+ACROSS(separable_across_5, 5)
+ACROSS(separable_across_7, 7)
+DOWN(separable_down_3_linear, 3, linear)
+DOWN(separable_down_5_linear, 5, linear)
+DOWN(separable_down_7_linear, 7, linear)
+DOWN(separable_down_3_double, 3, twice)
+DOWN(separable_down_5_double, 5, twice)
+DOWN(separable_down_7_double, 7, twice)
 
 #endif
