@@ -200,6 +200,10 @@ uint32_t kernel_weights_bytes(const struct kernel *kernel, const void *params) {
         const struct depthwise_params *p = params;
         return 4 * (1 + (uint32_t)(p->out_c * separable_record_words(p)));
     }
+    case WEIGHTS_SEPARABLE_BYTEPAIRS: {
+        const struct conv2d_params *p = params;
+        return 4 * gemm_blob_words(p->kernel_w * p->in_c, p->out_c) + 2 * (uint32_t)(p->out_c * p->kernel_h);
+    }
     case WEIGHTS_PAIRS:
     case WEIGHTS_BYTEPAIRS: {
         const struct conv2d_params *p = params;

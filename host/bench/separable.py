@@ -65,7 +65,46 @@ def outer_products(h: int, w: int, channels: int, kernel: int) -> Case:
     return Case(name, "depthwise", make)
 
 
+def one_way(h: int, w: int, in_c: int, out_c: int, kernel: tuple[int, int]) -> Case:
+    """A convolution along one axis alone, with SAME padding and ReLU."""
+    name = f"conv {kernel[0]}x{kernel[1]} {h}x{w} {in_c}->{out_c}"
+
+    def make() -> g.Graph:
+        *_, padding = same_sizes(h, w, kernel, 1)
+        weights = weights_and_bias(name, (out_c, *kernel, in_c), 0, kernel[0] * kernel[1] * in_c, True)
+        tensors = [activation("x", (1, h, w, in_c)), *weights, activation("y", (1, h, w, out_c))]
+        return one_operator(name, tensors, g.Conv2D((0, 1, 2), (3,), 0, padding=padding, activation="RELU"))
+
+    return Case(name, "conv2d", make)
+
+
+def conv_outer_products(h: int, w: int, in_c: int, out_c: int, kernel: tuple[int, int]) -> Case:
+    """A convolution with SAME padding and ReLU whose kernels are a column times a row over all input channels."""
+    name = f"conv {kernel[0]}x{kernel[1]} of rank 1 {h}x{w} {in_c}->{out_c}"
+
+    def make() -> g.Graph:
+        *_, padding = same_sizes(h, w, kernel, 1)
+        products = kernel[0] * kernel[1] * in_c
+        weights, bias = weights_and_bias(name, (out_c, *kernel, in_c), 0, products, True)
+        rng = rng_of(name, "factors")
+        u = rng.integers(-MOST_FACTOR, MOST_FACTOR + 1, (out_c, kernel[0], 1, 1), INT8)
+        v = rng.integers(-MOST_FACTOR, MOST_FACTOR + 1, (out_c, 1, kernel[1], in_c), INT8)
+        weights.data = (u * v).astype(INT8)
+        tensors = [activation("x", (1, h, w, in_c)), weights, bias, activation("y", (1, h, w, out_c))]
+        return one_operator(name, tensors, g.Conv2D((0, 1, 2), (3,), 0, padding=padding, activation="RELU"))
+
+    return Case(name, "conv2d", make)
+
+
 SEPARABLE = [
+    conv_outer_products(16, 16, 32, 32, (3, 3)),
+    conv_outer_products(12, 12, 24, 24, (5, 5)),
+    conv_outer_products(12, 12, 24, 24, (7, 7)),
+    one_way(16, 16, 32, 32, (3, 1)),
+    one_way(16, 16, 32, 32, (1, 3)),
+    one_way(16, 16, 16, 16, (1, 3)),
+    one_way(12, 12, 64, 64, (7, 1)),
+    one_way(12, 12, 64, 64, (1, 7)),
     outer_products(20, 20, 48, 5),
     outer_products(20, 20, 48, 7),
     outer_products(5, 5, 240, 7),

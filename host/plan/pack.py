@@ -13,7 +13,14 @@ from dataclasses import replace
 import numpy as np
 
 from host.defs import KernelDef
-from host.plan import pack_binary, pack_depthwise, pack_gemm, pack_transposed, pack_winograd
+from host.plan import (
+    pack_binary,
+    pack_depthwise,
+    pack_gemm,
+    pack_separable,
+    pack_transposed,
+    pack_winograd,
+)
 from host.plan.network import Step
 
 Packer = Callable[[Step], bytes | None]
@@ -118,6 +125,7 @@ _WEIGHTS: dict[str, Packer] = {
     "PLANES_REGISTERS": pack_depthwise.planes_registers,
     "PLANES_WIDE": pack_depthwise.planes_wide,
     "SEPARABLE": pack_depthwise.separable,
+    "SEPARABLE_BYTEPAIRS": pack_separable.separable_bytepairs,
     "PAIRS": _by_groups(pack_gemm.pairs),
     "BYTEPAIRS": _by_groups(pack_gemm.bytepairs),
     "GATHERED_PAIRS": _by_groups(_whole_rows(pack_gemm.pairs)),

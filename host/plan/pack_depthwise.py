@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from host.oracle import fixedpoint
+from host.plan import pack_separable
 from host.plan.network import Step
 
 LINEAR, DOUBLE = 0, 1  # enum planes_form
@@ -107,42 +108,26 @@ def planes_wide(step: Step) -> bytes | None:
 def separable(step: Step) -> bytes | None:
     """Pairs of the row of weights, then of the column: their products are the kernel of every channel.
 
-    The pass along rows keeps its sums in int16, over int8 pixels; that along columns is modulo 2**32.
+    The pass along rows keeps its sums of int8 pixels in int16; that along columns is modulo 2**32.
     """
-    assert step.weights is not None
-    weights = step.weights.reshape(step.params["kernel_h"], step.params["kernel_w"], -1)
-    if factors(weights) is None:
+    found = pack_separable.row_and_column(step)
+    if found is None or not _sums_fit_int16(found[1]):
         return None
 
     def words(w: np.ndarray) -> list[np.ndarray]:
-        column, row = factors(w) or (
-            w[:, 0],
-            w[0],
-        )  # powers of two of the forms change no factor but the column
+        # the forms multiply by powers of two, or by 0: that changes the column alone
+        column, row = pack_separable.factors(w) or found
         pairs = [(f, x) for f in (row, column) for start in (0, 1) for x in range(start, len(f) - 1, 2)]
         return [_pair(f[x], f[x + 1]) for f, x in pairs]
 
     return _pack(step, words)
 
 
-def factors(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    """Integers u [kernel_h, channels], v [kernel_w, channels] with weights[y, x] = u[y] * v[x]; None if there are none.
-
-    v has no common divisor, so that the sums of int8 pixels times v are as small as can be: within int16, else None.
-    """
-    w = weights.astype(np.int64)
-    channels = np.arange(w.shape[2])
-    pivot = (w != 0).any(axis=1).argmax(axis=0)  # a row that is not all zero, if there is one
-    row = w[pivot, :, channels].T
-    v = row // np.maximum(np.gcd.reduce(row, axis=0), 1)
-    place = (v != 0).argmax(axis=0)
-    divisor = v[place, channels]
-    u = w[:, place, channels] // np.where(divisor == 0, 1, divisor)
-    positive, negative = np.maximum(v, 0).sum(axis=0), np.maximum(-v, 0).sum(axis=0)
-    most = np.maximum(INT8_MAX * positive - INT8_MIN * negative, INT8_MAX * negative - INT8_MIN * positive)
-    if (u[:, None] * v != w).any() or (most > INT16_MAX).any():
-        return None
-    return u, v
+def _sums_fit_int16(weights: np.ndarray) -> bool:
+    """Whether the sums of any int8 pixels times weights [taps, channels] do."""
+    highest = np.maximum(INT8_MAX * weights, INT8_MIN * weights).sum(axis=0)
+    lowest = np.minimum(INT8_MAX * weights, INT8_MIN * weights).sum(axis=0)
+    return bool(highest.max() <= INT16_MAX and lowest.min() >= -INT16_MAX - 1)
 
 
 def _stride2_pairs(row: np.ndarray, step: Step) -> list[np.ndarray]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from host.compile import Compiled
 from host.model.graph import Border
+from host.plan.pack_separable import has_outer_products
 
 SCHEMA = 1
 
@@ -13,7 +14,8 @@ SCHEMA = 1
 def describe(compiled: Compiled) -> dict[str, Any]:
     """Layers, borders, what slimming removed and the memory plan.
 
-    Lifetimes are first and last step, -1 and the step count at the borders. Slimming's pairs are before and after.
+    `outer_products`: all kernels of the layer are a column times a row of integers. Lifetimes are first and last step,
+    -1 and the step count at the borders. Slimming's pairs are before and after.
     """
     net = compiled.net
     lifetimes = net.lifetimes()
@@ -39,6 +41,7 @@ def describe(compiled: Compiled) -> dict[str, Any]:
                 "out": list(step.out_shape),
                 "macs": step.macs,
                 "parameter_bytes": step.parameter_bytes,
+                "outer_products": has_outer_products(step),
                 "scratch_offset": step.scratch_offset,
                 "scratch_bytes": step.scratch_bytes,
                 "params": step.params,

@@ -10,6 +10,7 @@ from rich.text import Text
 from host.compile import Compiled
 from host.model.slim.report import REASONS
 from host.plan.network import Network
+from host.plan.pack_separable import has_outer_products
 from host.report.result import Prediction, RunResult
 
 COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "red", "bright_cyan", "bright_green", "bright_yellow",
@@ -148,6 +149,7 @@ def print_network(console: Console, compiled: Compiled, plan_bytes: int) -> None
     gone = sum(not layer.channels_after for layer in compiled.slimming.layers)
     folded = len(compiled.original.ops) - len(compiled.graph.ops) - gone
     removed = f", {gone} removed" if gone else ""
+    outer = [str(i) for i, step in enumerate(net.steps) if has_outer_products(step)]
     rows = [
         (
             "operators",
@@ -158,6 +160,8 @@ def print_network(console: Console, compiled: Compiled, plan_bytes: int) -> None
         ("plan", f"{plan_bytes:,} bytes"),
         ("arena", f"{net.arena_bytes:,} bytes; no placement can be below {net.arena_bound_bytes:,}"),
     ]
+    if outer:
+        rows.append(("rank 1", f"kernels are a column times a row: layers {', '.join(outer)}"))
     for border in compiled.original.inputs:
         rows.append(("input", _border(compiled, border)))
     for border in compiled.original.outputs:

@@ -25,6 +25,7 @@ STRATEGY_OF = {
     "unbinarise": "binarise",
     "bit_planes": "planes_conv2d",
     fuse.OP: "depthwise_separable",
+    "conv2d_s8_hwc_separable": "conv2d_outer",
     "depthwise_s8_hwc_separable": "depthwise_outer",
 }
 ON_DEVICE = settings(max_examples=12, suppress_health_check=list(HealthCheck))

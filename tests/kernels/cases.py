@@ -29,6 +29,7 @@ PACKED = (
     "PLANES_REGISTERS",
     "PLANES_WIDE",
     "SEPARABLE",
+    "SEPARABLE_BYTEPAIRS",
     "PAIRS",
     "BYTEPAIRS",
     "GATHERED_PAIRS",
@@ -254,7 +255,7 @@ def _axis(draw: st.DrawFn, *, pool: bool, shape: str) -> dict[str, int]:
         return _planes_axis(draw, shape)
     kernel = draw(st.integers(1, 5))
     stride = draw(st.integers(1, 4))
-    dilation = 1 if pool else draw(st.sampled_from([1, 1, 2, 3]))
+    dilation = 1 if pool or shape == "any undilated" else draw(st.sampled_from([1, 1, 2, 3]))
     pad = draw(st.integers(0, kernel - 1 if pool else (kernel - 1) * dilation + 2))
     if shape == "same":
         if draw(st.booleans()):
@@ -285,7 +286,7 @@ SHAPES = {
     "planes": ["planes"],
     "stride2": ["planes stride2"],
     "wide": ["planes wide"],
-    "separable": ["planes separable"],
+    "separable": ["planes separable", "planes separable", "any undilated"],
     "registers": ["plane 3x3"],
     "winograd4": ["filter3x3"],
     "winograd2": ["filter3x3"],

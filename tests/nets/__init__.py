@@ -58,7 +58,7 @@ from tests.nets.common import (
     zero_points,
 )
 from tests.nets.deformable import deformable_graphs
-from tests.nets.separable import depthwise_outer_graphs, depthwise_separable_graphs
+from tests.nets.separable import conv2d_outer_graphs, depthwise_outer_graphs, depthwise_separable_graphs
 from tests.nets.transposed import transposed_conv2d_free_graphs, transposed_conv2d_graphs
 
 __all__ = [
@@ -88,6 +88,7 @@ STRATEGIES = {
     "conv2d": conv2d_graphs,
     "deformable_conv2d": deformable_graphs,
     "depthwise": depthwise_graphs,
+    "conv2d_outer": conv2d_outer_graphs,
     "depthwise_outer": depthwise_outer_graphs,
     "depthwise_separable": depthwise_separable_graphs,
     "fully_connected": fully_connected_graphs,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import strategies as st
 
 from host.model import graph as g
 from tests.kernels import cases_separable
-from tests.nets.classic import depthwise_graphs
+from tests.nets.classic import conv2d_graphs, depthwise_graphs
 from tests.nets.common import (
     activations,
     channels,
@@ -27,6 +30,18 @@ def depthwise_outer_graphs(draw: st.DrawFn, unsigned: bool | None = None) -> g.G
     _, height, width, count = weights.shape
     rng, kind = np.random.default_rng(draw(seeds)), draw(st.sampled_from(cases_separable.KINDS))
     weights.data = np.moveaxis(cases_separable.outer(rng, kind, count, height, width), 0, 2)[None]
+    return graph
+
+
+@st.composite
+def conv2d_outer_graphs(draw: st.DrawFn, unsigned: bool | None = None) -> g.Graph:
+    """CONV_2D whose kernels are a column times a row over all channels, now and then but for one weight."""
+    graph = draw(conv2d_graphs(unsigned))
+    weights = graph.tensors[1]
+    count, height, *rest = weights.shape
+    rng, kind = np.random.default_rng(draw(seeds)), draw(st.sampled_from(cases_separable.KINDS))
+    data = cases_separable.outer(rng, kind, count, height, math.prod(rest))
+    graph.tensors[1] = replace(weights, data=data.reshape(weights.shape))
     return graph
 
 
