@@ -12,6 +12,8 @@ import numpy as np
 
 from host.model.graph import Quant
 
+# What the reference's softmax writes.
+SOFTMAX_QUANT = Quant(np.array([1 / 256], np.float32), -128)
 # A bias may take this much of an int32; products and the reference's rescaling need the rest.
 BIAS_LIMIT = 2**29
 # Steps that the bias of a channel without weights is given.

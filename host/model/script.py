@@ -9,7 +9,7 @@ import hashlib
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from types import ModuleType
 
@@ -41,7 +41,8 @@ def run_float_script(path: Path) -> Graph:
         raise InputError(f"{path}: {error.strerror}") from error
     module = ModuleType(MODULE)
     module.__file__ = str(path)
-    with _imported(path, module), _located(path):
+    # standard output is for results alone, such as those of --json -
+    with _imported(path, module), _located(path), redirect_stdout(sys.stderr):
         exec(compile(source, str(path), "exec"), module.__dict__)
         found = module.__dict__.get(RESULT)
         if callable(found):

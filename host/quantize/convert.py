@@ -18,7 +18,6 @@ from host.model import scales
 from host.oracle.ops import PARAMS
 from host.quantize.ranges import Range
 
-SOFTMAX_QUANT = g.Quant(np.array([1 / 256], np.float32), -128)
 SOFTMAX_RANGE = (0.0, 1.0)
 BORDER_TYPES = ("float32", "int8")
 INT8 = np.dtype(np.int8)
@@ -90,7 +89,7 @@ def _set_activations(graph: g.Graph, ranges: dict[int, Range], weights: set[int]
         low, high = min(ranges[i][0] for i in group), max(ranges[i][1] for i in group)
         of_softmax = fixed & set(group)
         if of_softmax and SOFTMAX_RANGE[0] <= low and high <= SOFTMAX_RANGE[1]:
-            quant, of_softmax = SOFTMAX_QUANT, set()
+            quant, of_softmax = scales.SOFTMAX_QUANT, set()
         else:
             quant = scales.activation_quant(low, high)
         for index in group:
@@ -127,7 +126,7 @@ def _rescale_softmax(graph: g.Graph, index: int) -> None:
     """Softmax writes a new tensor of its fixed scale, and a QUANTIZE the old one."""
     at, softmax = next((i, op) for i, op in enumerate(graph.ops) if op.outputs == (index,))
     tensor = graph.tensors[index]
-    graph.tensors.append(replace(tensor, name=f"{tensor.name}/softmax", quant=SOFTMAX_QUANT))
+    graph.tensors.append(replace(tensor, name=f"{tensor.name}/softmax", quant=scales.SOFTMAX_QUANT))
     fresh = len(graph.tensors) - 1
     graph.ops[at] = replace(softmax, outputs=(fresh,))
     graph.ops.insert(at + 1, g.Quantize((fresh,), (index,), softmax.index))

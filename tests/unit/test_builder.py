@@ -349,6 +349,11 @@ def test_a_script_imports_what_lies_beside_it(tmp_path: Path):
     assert sys.path == before
 
 
+def test_what_a_script_prints_is_no_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    load_graph(script(tmp_path, BEGIN + OUTPUT + "print('trained for a week')\nnetwork = net"))
+    assert capsys.readouterr() == ("", "trained for a week\n")
+
+
 @pytest.mark.parametrize(
     ("text", "saying"),
     [

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, reject, settings
 from hypothesis import strategies as st
 
 from host.data import digits
@@ -58,6 +58,35 @@ def test_an_operator_computes_what_litert_does(name: str, data: st.DataObject) -
     close(run_float(graph, inputs)[graph.outputs[0].tensor], wanted, name)
     again = import_tflite_float(content)
     close(run_float(again, inputs)[again.outputs[0].tensor], wanted, f"{name}, imported")
+
+
+@pytest.mark.parametrize("name", IN_LITERT)
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+@given(data=st.data())
+def test_an_operator_is_quantised_and_exact_in_litert(name: str, data: st.DataObject) -> None:
+    graph = dequantised(data.draw(nets.STRATEGIES[name](False), label="graph"))
+    samples = inputs_of(graph, 3, data.draw(nets.seeds))
+    choices = Choices(data.draw(st.booleans()))
+    observer = observer_of(data.draw(st.sampled_from(["minmax", "percentile:99"])))
+    ranges = calibrate(graph, samples, observer)
+    # 6 / scale must be an int32: below this LiteRT refuses RELU6, and so do we
+    assume(all(high - low == 0 or high - low > 1e-5 for low, high in ranges.values()))
+    try:
+        quantised = quantise_graph(graph, ranges, choices)
+    except QuantizeError as error:
+        # where an activation cuts off nearly all of the sums, they leave int32 in the output's steps
+        assert "its sums overflow" in str(error)
+        reject()
+    content = write_tflite(quantised)
+    again, reference = import_tflite(content), Reference(content)
+    (wanted,) = reference.run(samples[0])
+    inputs = [quantize_input(again, b, x) for b, x in zip(again.inputs, samples[0], strict=True)]
+    border = again.outputs[0]
+    np.testing.assert_array_equal(
+        dequantize_output(again, border, run_graph(again, inputs)[border.tensor]), wanted
+    )
 
 
 def test_every_operator_of_the_graph_has_a_float_form_or_is_of_integers() -> None:

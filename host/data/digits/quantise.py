@@ -17,7 +17,6 @@ from host.model import scales
 
 # A pixel 0..255 is the real number pixel / 255, so the int8 input is the pixel minus 128.
 INPUT_QUANT = g.Quant(np.array([1 / 255], np.float32), -128)
-SOFTMAX_QUANT = g.Quant(np.array([1 / 256], np.float32), -128)
 
 
 def calibrate(net: DigitNet, x: np.ndarray) -> dict[str, g.Quant]:
@@ -114,7 +113,7 @@ def quantise(net: DigitNet, calibration: np.ndarray) -> g.Graph:
     real = tuple(p.detach().double().numpy() for p in (net.classifier.weight, net.classifier.bias))
     parameters = b.parameters("logits", x, real, (0, 1), per_channel=False)
     x = b.op(g.FullyConnected, (x, *parameters), b.tensor("logits", (1, CLASSES), b.quants["logits"]))
-    x = b.op(g.Softmax, (x,), b.tensor("probabilities", (1, CLASSES), SOFTMAX_QUANT))
+    x = b.op(g.Softmax, (x,), b.tensor("probabilities", (1, CLASSES), scales.SOFTMAX_QUANT))
     b.graph.outputs = [g.Border(x, "probabilities", np.dtype(np.int8))]
     return b.graph
 

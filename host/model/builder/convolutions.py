@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from host.errors import NetworkError
 from host.model import graph as g
 from host.model.builder.core import Core, Value, activation_name
+from host.model.deformable import mask_shape, offsets_shape
 from host.model.windows import Pair, pair, transposed_window, window
 
 
@@ -167,15 +168,15 @@ class Convolutions(Core):
             raise NetworkError(f"{offset_groups} offset groups do not divide {channels} channels")
         stride, dilation = pair(stride, "stride"), pair(dilation, "dilation")
         padding, out = window(x.shape[1:3], weights.shape[1:3], stride, dilation, padding)
-        taps = offset_groups * weights.shape[1] * weights.shape[2]
-        self._check_side(x, offsets, "offsets", (1, *out, 2 * taps), ("int8", "int16"))
-        if mask is not None:
-            self._check_side(x, mask, "mask", (1, *out, taps), ("int8",))
-        inputs = (*self._parameters(x, weights, bias, weight_scale, 0), offsets.index)
-        inputs += () if mask is None else (mask.index,)
         op = g.DeformableConv2D(
-            inputs, (), 0, stride, dilation, padding, groups, offset_groups, activation_name(activation)
+            (), (), 0, stride, dilation, padding, groups, offset_groups, activation_name(activation)
         )
+        kernel = weights.shape[1:3]
+        self._check_side(x, offsets, "offsets", offsets_shape(op, out, kernel), ("int8", "int16"))
+        op.inputs = (*self._parameters(x, weights, bias, weight_scale, 0), offsets.index)
+        if mask is not None:
+            self._check_side(x, mask, "mask", mask_shape(op, out, kernel), ("int8",))
+            op.inputs += (mask.index,)
         return self._append(op, x, (*out, weights.shape[0]), scale, zero_point, name)
 
     def fully_connected(

@@ -13,8 +13,6 @@ from host.model import scales
 from host.model.builder.core import FLOAT_HINT, Core, Value, activation_name, make_quant, scale_of
 from host.model.windows import Pair, pair, window
 
-SOFTMAX_QUANT = g.Quant(np.array([1 / 256], np.float32), -128)
-
 
 class Others(Core):
     """Arithmetic, pools and means, and what only moves values: there the scale stays the input's."""
@@ -51,7 +49,7 @@ class Others(Core):
     def softmax(self, x: Value, *, beta: float = 1.0, name: str | None = None) -> Value:
         """Softmax over the last dimension; its scale is 1/256, its zero point -128."""
         self._plain(x)
-        quant = None if x.real else SOFTMAX_QUANT
+        quant = None if x.real else scales.SOFTMAX_QUANT
         return self._append_like(g.Softmax((x.index,), (), 0, beta), x, x.shape, name, quant)
 
     def requantize(self, x: Value, *, scale: float, zero_point: int = 0, name: str | None = None) -> Value:
