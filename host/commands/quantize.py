@@ -45,8 +45,13 @@ _border_types = click.Choice(("float32", "int8"))
     help="Range of each tensor: its extremes, or what holds P % (99.99) of its values.",
 )  # fmt: skip
 @click.option("--per-tensor", is_flag=True, help="One weight scale an operator rather than one a channel.")
-@click.option("--input-type", type=_border_types, default="float32", show_default=True)
-@click.option("--output-type", type=_border_types, default="float32", show_default=True)
+@click.option(
+    "--input-type", type=_border_types, default="float32", show_default=True,
+    help="What the int8 network takes; int8 images have their channels last.",
+)  # fmt: skip
+@click.option(
+    "--output-type", type=_border_types, default="float32", show_default=True, help="What it gives, likewise."
+)
 @click.option(
     "--input-range", type=_RangeType(),
     help="Range of the inputs, such as 0,1 or -1,1. Pixels (uint8 samples) are spread over it, over 0,255 without.",

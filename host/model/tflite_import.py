@@ -3,7 +3,7 @@
 Tensor indices are the file's, so that messages and comparisons with LiteRT speak of the same tensors; those
 that no operator reads (shapes, float borders) stay in the list and are not looked at. What a file leaves
 implicit is resolved: SAME and VALID become explicit padding, uint8 becomes int8 shifted by 128, QUANTIZE
-and DEQUANTIZE at a float32 border become the border's dtype.
+and DEQUANTIZE at a float32 border become the border's dtype, and a TRANSPOSE there its axes.
 
 The operators themselves are in `host.model.tflite_operators`, the flatbuffer in `host.model.tflite_file`.
 """
@@ -76,6 +76,9 @@ class Net:
         self.inputs: dict[int, g.Border] = {}
         # By a float32 tensor that DEQUANTIZE writes: the 8-bit tensor behind it.
         self.dequantized: dict[int, int] = {}
+        # By a float32 tensor that TRANSPOSE writes: the input behind it, or the axes that it gives an output.
+        self.transposed: dict[int, int] = {}
+        self.axes: dict[int, tuple[int, ...]] = {}
         self.written: set[int] = set(file.inputs)
         if not file.inputs or not file.outputs or not file.ops:
             raise UnsupportedError("the network has no input, no output or no operator")
@@ -148,7 +151,8 @@ class Net:
             if index not in self.written:
                 raise UnsupportedError(f"output {t.name} (tensor {index}) is written by no operator")
             if index in self.dequantized:
-                borders.append(g.Border(self.dequantized[index], t.name, np.dtype("float32")))
+                axes = self.axes.get(index, ())
+                borders.append(g.Border(self.dequantized[index], t.name, np.dtype("float32"), axes))
             elif t.type == "FLOAT32":
                 raise FloatModelError(f"output {t.name} is float32 and not dequantised", _FLOAT_HINT)
             else:
@@ -234,14 +238,21 @@ def import_known(net: Net, op: FileOp) -> g.Op:
 
 
 def _import_border(net: Net, op: FileOp) -> bool:
-    """Strip QUANTIZE behind a float32 input and DEQUANTIZE before a float32 output; whether it was one."""
+    """Strip what crosses to a float32 input or output; whether it was that.
+
+    QUANTIZE behind an input, DEQUANTIZE before an output, and a TRANSPOSE between either and the border, whose axes
+    it changes.
+    """
+    if op.name == "TRANSPOSE":
+        return _import_axes(net, op)
     if op.name not in ("QUANTIZE", "DEQUANTIZE") or len(op.inputs) != 1 or len(op.outputs) != 1:
         return False
     source, target = op.inputs[0], op.outputs[0]
     if source < 0 or target in net.written:
         return False
-    border = net.inputs.get(source)
-    if op.name == "QUANTIZE" and border is not None and border.dtype == np.float32 and border.tensor < 0:
+    border = net.inputs.get(net.transposed.get(source, source))
+    crosses = border is not None and border.dtype == np.float32 and border.tensor < 0
+    if op.name == "QUANTIZE" and crosses and bool(border.axes) == (source in net.transposed):
         inner = activation(net, op, target)
         if inner.shape != net.file.tensors[source].shape or inner.data is not None:
             raise refuse(op, "input and output differ in shape")
@@ -253,5 +264,31 @@ def _import_border(net: Net, op: FileOp) -> bool:
         net.dequantized[target] = source
     else:
         return False
+    net.written.add(target)
+    return True
+
+
+def _import_axes(net: Net, op: FileOp) -> bool:
+    """Strip a TRANSPOSE of a float32 input before its QUANTIZE, or of a float32 output after its DEQUANTIZE."""
+    if len(op.inputs) != 2 or len(op.outputs) != 1 or min(op.inputs) < 0 or op.outputs[0] in net.written:
+        return False
+    source, target = op.inputs[0], op.outputs[0]
+    border = net.inputs.get(source)
+    of_input = border is not None and border.dtype == np.float32 and border.tensor < 0 and not border.axes
+    if net.file.tensors[target].type != "FLOAT32" or not (of_input or source in net.dequantized):
+        return False
+    perm, shape = net.tensor(op.inputs[1]), net.file.tensors[source].shape
+    order = (
+        () if perm.data is None or perm.dtype != np.int32 else tuple(int(d) for d in perm.data.reshape(-1))
+    )
+    if sorted(order) != list(range(len(shape))) or source in net.axes:
+        raise refuse(op, f"permutation {order} of {len(shape)} dimensions")
+    if net.file.tensors[target].shape != tuple(shape[d] for d in order):
+        raise refuse(op, f"its output must have shape {tuple(shape[d] for d in order)}")
+    if of_input:
+        border.axes = tuple(int(d) for d in np.argsort(order))
+        net.transposed[target] = source
+    else:
+        net.dequantized[target], net.axes[target] = net.dequantized[source], order
     net.written.add(target)
     return True

@@ -2,8 +2,9 @@
 
 Used by the tests (single-operator networks for LiteRT) and by the script that makes the built-in network.
 Two things of a graph have no place in the format and become operators of their own: padding that is
-neither SAME nor VALID turns into a PAD in front of the convolution (see `tflite_padding`), and a float32 border into
-a QUANTIZE or DEQUANTIZE. Tensors that the graph has keep their indices; new ones follow them.
+neither SAME nor VALID turns into a PAD in front of the convolution (see `tflite_padding`), and a float32
+border into a QUANTIZE or DEQUANTIZE, with a TRANSPOSE if it has other axes (integer borders lose theirs).
+Tensors that the graph has keep their indices; new ones follow them.
 
 Source: the schema in `tflite/schema/schema.fbs`; minimum versions from LiteRT's `register_ref.cc`.
 """
@@ -137,9 +138,13 @@ def _write_input(file: _File, graph: g.Graph, border: g.Border) -> int:
     """The subgraph input of a border; a float32 one of a quantised tensor is quantised by an operator."""
     if not _crosses(graph, border):
         return border.tensor
-    shape = graph.tensors[border.tensor].shape
-    index = file.add(_FileTensor(border.name, shape, np.dtype("float32")))
-    file.ops.append(_FileOp("QUANTIZE", (index,), (border.tensor,), "QuantizeOptions"))
+    shape, real = graph.tensors[border.tensor].shape, np.dtype("float32")
+    index = source = file.add(_FileTensor(border.name, border.shown(shape), real))
+    if border.axes:
+        source = file.add(_FileTensor(f"{border.name}/transposed", shape, real))
+        perm = file.constant(f"{border.name}/perm", np.argsort(border.axes))
+        file.ops.append(_FileOp("TRANSPOSE", (index, perm), (source,), "TransposeOptions"))
+    file.ops.append(_FileOp("QUANTIZE", (source,), (border.tensor,), "QuantizeOptions"))
     return index
 
 
@@ -147,9 +152,14 @@ def _write_output(file: _File, graph: g.Graph, border: g.Border) -> int:
     """The subgraph output of a border; a float32 one of a quantised tensor is dequantised by an operator."""
     if not _crosses(graph, border):
         return border.tensor
-    shape = graph.tensors[border.tensor].shape
-    index = file.add(_FileTensor(border.name, shape, np.dtype("float32")))
-    file.ops.append(_FileOp("DEQUANTIZE", (border.tensor,), (index,), "DequantizeOptions"))
+    shape, real = graph.tensors[border.tensor].shape, np.dtype("float32")
+    index = target = file.add(_FileTensor(border.name, border.shown(shape), real))
+    if border.axes:
+        target = file.add(_FileTensor(f"{border.name}/transposed", shape, real))
+    file.ops.append(_FileOp("DEQUANTIZE", (border.tensor,), (target,), "DequantizeOptions"))
+    if border.axes:
+        perm = file.constant(f"{border.name}/perm", np.array(border.axes))
+        file.ops.append(_FileOp("TRANSPOSE", (target, perm), (index,), "TransposeOptions"))
     return index
 
 

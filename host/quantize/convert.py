@@ -35,7 +35,7 @@ _ONE_SCALE = (
 
 @dataclass(frozen=True)
 class Choices:
-    """How to quantise. Border types are float32 (quantised and dequantised at the border) or int8."""
+    """How to quantise. Border types are float32 (quantised and dequantised at the border) or int8, channels last."""
 
     per_channel: bool = True
     input_type: str = "float32"
@@ -63,6 +63,8 @@ def quantise_graph(graph: g.Graph, ranges: dict[int, Range], choices: Choices | 
     for borders, wanted in ((result.inputs, choices.input_type), (result.outputs, choices.output_type)):
         for border in borders:
             border.dtype = np.dtype(wanted)
+            if wanted == "int8":
+                border.axes = ()
     for op in result.ops:
         _check(result, op)
     return result

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from host.errors import OutputError, QuantizeError, UnsupportedError
-from host.model.graph import Graph
+from host.model.graph import Border, Graph
 from host.model.load import load_float_graph
 from host.model.tflite_import import import_tflite
 from host.model.tflite_write import write_tflite
@@ -70,12 +70,12 @@ class Quantised:
         }
 
 
-def _border(graph: Graph, border: Any) -> dict[str, Any]:
+def _border(graph: Graph, border: Border) -> dict[str, Any]:
     tensor = graph.tensors[border.tensor]
     return {
         "name": border.name,
         "dtype": str(border.dtype),
-        "shape": list(tensor.shape),
+        "shape": list(border.shown(tensor.shape)),
         "scale": float(tensor.quant.scale[0]),
         "zero_point": tensor.quant.zero_point,
     }

@@ -34,19 +34,11 @@ def print_quantised(console: Console, quantised: Quantised, file: str, *, layers
                    f"{escape(quantised.calibration.source)}"),
         ("compared", f"on {c.samples} samples from {escape(quantised.compared)}"),
         *_accuracy(c),
-        *_layout(quantised),
         ("parameters", f"{quantised.float_bytes:,} bytes of float"),
         ("written", f"{escape(file)}, {len(quantised.content):,} bytes"),
     ]  # fmt: skip
     for label, value in rows:
         console.print(f"[bold]{label:<14}[/]{value}", highlight=False)
-
-
-def _layout(quantised: Quantised) -> list[tuple[str, str]]:
-    """A note where the written file has other axes than the float one."""
-    moved = [b for b in (*quantised.graph.inputs, *quantised.graph.outputs) if b.axes]
-    names = ", ".join(escape(b.name) for b in moved)
-    return [("layout", f"{names}: channels come last in the .tflite file")] if moved else []
 
 
 def _cells(d: Deviation, kind: str) -> tuple[str, ...]:

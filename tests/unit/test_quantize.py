@@ -406,6 +406,53 @@ def test_padding_that_the_format_does_not_have_is_written_exactly() -> None:
         write_tflite(quantised)
 
 
+def with_axes() -> g.Graph:
+    """A network whose file has channels first, at both ends."""
+    net = Builder()
+    x = net.conv2d(net.input((4, 5, 3)), np.random.default_rng(9).normal(0, 1, (2, 3, 3, 3)))
+    net.output(x)
+    graph = net.graph()
+    for border in (*graph.inputs, *graph.outputs):
+        border.axes = (0, 3, 1, 2)
+    return graph
+
+
+def test_a_float_border_keeps_the_axes_of_the_file() -> None:
+    graph = with_axes()
+    quantised = quantise_graph(graph, calibrate(graph, inputs_of(graph, 4)))
+    content = write_tflite(quantised)
+    again = import_tflite(content)
+    assert [op.kind for op in again.ops] == ["CONV_2D"]
+    assert again.inputs[0].axes == again.outputs[0].axes == (0, 3, 1, 2)
+    x = np.random.default_rng(1).normal(0, 1, (1, 3, 4, 5)).astype(FLOAT)
+    (wanted,) = Reference(content).run([x])
+    border = again.outputs[0]
+    got = run_graph(again, [quantize_input(again, again.inputs[0], x)])[border.tensor]
+    np.testing.assert_array_equal(dequantize_output(again, border, got), wanted)
+    assert wanted.shape == (1, 2, 4, 5)
+
+
+def test_an_int8_border_has_channels_last() -> None:
+    graph = with_axes()
+    choices = Choices(input_type="int8", output_type="int8")
+    again = import_tflite(write_tflite(quantise_graph(graph, calibrate(graph, inputs_of(graph, 4)), choices)))
+    assert again.tensors[again.inputs[0].tensor].shape == (1, 4, 5, 3) and not again.inputs[0].axes
+
+
+def test_an_input_that_is_transposed_and_is_not_has_no_one_meaning() -> None:
+    perm = np.array([0, 2, 1], np.int32)
+    tensors = [
+        _FileTensor("x", (1, 2, 2), FLOAT), _FileTensor("perm", (3,), perm.dtype, data=perm),
+        _FileTensor("t", (1, 2, 2), FLOAT), *(_FileTensor(n, (1, 2, 2), np.dtype("int8"), np.ones(1)) for n in "abc"),
+    ]  # fmt: skip
+    ops = [
+        _FileOp("TRANSPOSE", (0, 1), (2,), "TransposeOptions"), _FileOp("QUANTIZE", (0,), (3,), "QuantizeOptions"),
+        _FileOp("QUANTIZE", (2,), (4,), "QuantizeOptions"), _FileOp("ADD", (3, 4), (5,), "AddOptions"),
+    ]  # fmt: skip
+    with pytest.raises(FloatModelError, match=r"QUANTIZE \(operator 1\)"):
+        import_tflite(_serialise(_File(tensors, ops), [0], [5], "twice"))
+
+
 def test_a_float_binary_network_is_quantised_around_its_bits() -> None:
     graph = import_tflite_float(write_tflite(binary_network(None)))
     quantised = quantise_graph(graph, calibrate(graph, inputs_of(graph, 12)))
