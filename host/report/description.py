@@ -78,7 +78,7 @@ def _border(compiled: Compiled, border: Border) -> dict[str, Any]:
     return {
         "name": border.name,
         "dtype": str(border.dtype),
-        "shape": list(tensor.shape),
+        "shape": list(border.shown(tensor.shape)),
         "scale": float(tensor.quant.scale[0]) if tensor.quant else None,
         "zero_point": tensor.quant.zero_point if tensor.quant else None,
     }

@@ -177,7 +177,7 @@ def _border(compiled: Compiled, border) -> str:
         if tensor.quant
         else ""
     )
-    return escape(f"{border.name}: {border.dtype} {list(tensor.shape)}{quant}")
+    return escape(f"{border.name}: {border.dtype} {list(border.shown(tensor.shape))}{quant}")
 
 
 def print_slimming(console: Console, compiled: Compiled) -> None:

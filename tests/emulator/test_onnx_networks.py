@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from host.data import digits
+from host.errors import FloatModelError, NotAnOnnxError, UnsupportedError
 from host.experiment import Options, run
+from tests.emulator.test_cli import refused
 from tests.onnx_nets import Maker, reference
 from tests.unit.test_onnx_rounding import QDQ
 
@@ -86,3 +88,16 @@ def test_operators_are_exact(board, tmp_path: Path, name: str) -> None:
     file.write_bytes(m.bytes(QDQ[name][0](m)))
     result = run(file, Options(**board, source="random:1", check="layers", predict=False)).result
     assert result.bit_exact is True, str(result.first_mismatch)
+
+
+def test_errors_are_one_line_with_a_status(tmp_path: Path) -> None:
+    file = tmp_path / "net.onnx"
+    file.write_bytes(b"hello")
+    m = Maker((1, 4))
+    real, unknown = tmp_path / "float.onnx", tmp_path / "unknown.onnx"
+    real.write_bytes(m.bytes(m.node("Relu", ["x"], "y")))
+    m = Maker((1, 4))
+    unknown.write_bytes(m.bytes(m.requantized(m.node("Sigmoid", [m.requantized("x", 0.1, 0)], "y"), 0.1, 0)))
+    refused(NotAnOnnxError, "run", file, saying=("net.onnx: not an ONNX file",))
+    refused(FloatModelError, "run", real, saying=("float.onnx", "floating point", "host quantize"))
+    refused(UnsupportedError, "inspect", unknown, saying=("unknown.onnx: Sigmoid 'y_node': not supported",))

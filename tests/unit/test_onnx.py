@@ -62,6 +62,8 @@ def test_the_files_of_the_public_tools(name: str) -> None:
     assert (scores.name, scores.dtype) == ("scores", np.float32)
     assert graph.tensors[image.tensor].shape == (1, 32, 32, 1)
     assert not any(t.unsigned for t in graph.tensors)
+    written = {o for n in onnx.load(DATA / f"{name}.onnx").graph.node for o in n.output}
+    assert all(graph.tensors[op.outputs[0]].name in written for op in graph.ops if op.kind != "RESHAPE")
     lower(graph)
 
 

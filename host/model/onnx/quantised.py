@@ -184,6 +184,8 @@ def _settle(net: Net, node: Node, value: Value, quant: g.Quant) -> Value:
             raise node.refuse("its input is quantised in two ways")
         return net.clamped(node, replace(value, open=False, sole=False))
     tensor.quant = quant
+    if node.shown:
+        tensor.name = node.outputs[0]  # a QOperator: only this name is in the file
     for bias in value.op.inputs[2:3] if isinstance(value.op, g.Weighted) else ():
         error = bias_error(net, bias) / quant.scale[0] if bias >= 0 else 0.0
         if error > BIAS_STEPS:
