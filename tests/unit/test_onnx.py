@@ -178,6 +178,25 @@ def test_a_softmax_without_quantisation_has_its_own() -> None:
     assert np.abs(got - reference(content, x)[0]).max() < 1 / 256
 
 
+@pytest.mark.parametrize("op", ["GlobalAveragePool", "ReduceMean"])
+@pytest.mark.parametrize("last", [False, True])
+def test_a_mean_without_quantisation_has_its_inputs(op: str, last: bool) -> None:
+    """onnxruntime does not quantise ReduceMean; PyTorch's QAT has no observer behind a mean."""
+    m = Maker((1, 4, 6, 5))
+    axes = {} if op == "GlobalAveragePool" else {"axes": [2, 3]}
+    y = m.node("Flatten", [m.node(op, [m.requantized("x", IN, 3)], "p", **axes)], "f")
+    if not last:
+        y = m.requantized(m.node("Gemm", [y, m.weights("w", weights(m, 4, 8), 0.01)], "g"), OUT, 3)
+    content = m.bytes(y)
+    graph = import_onnx(content)
+    assert graph.tensors[graph.ops[0].outputs[0]].quant.scale[0] == np.float32(IN)
+    x = m.rng.standard_normal((1, 4, 6, 5)).astype(np.float32)
+    values = run_graph(graph, [quantize_input(graph, graph.inputs[0], x)])
+    got = dequantize_output(graph, graph.outputs[0], values[graph.outputs[0].tensor])
+    # half a step of the input, through weights of up to 0.64 where they follow
+    assert np.abs(got - reference(content, x)[0]).max() < (0.51 * IN if last else 4 * 0.64 * IN / 2 + OUT)
+
+
 def test_deformable_convolutions() -> None:
     m = Maker((1, 4, 6, 5), 19)
     x = m.requantized("x", IN, 3)

@@ -20,7 +20,7 @@ def normalization(net: Net, node: Node) -> Value:
     """BatchNormalization in inference."""
     value = net.view(node)
     gamma, beta, mean, variance = (
-        net.const(node, i, what).real.reshape(-1).astype(np.float64)
+        net.const(node, i, what).numbers
         for i, what in ((1, "scale"), (2, "bias"), (3, "mean"), (4, "variance"))
     )
     if node.attribute("training_mode", 0) or any(node.outputs[1:]):
@@ -80,7 +80,7 @@ def _by_channel(value: Value, other: Const) -> tuple[int, np.ndarray] | None:
         return None
     last = (len(value.layout.memory) - 1,)
     axis = axes[0] if axes else value.layout.axes.index(last) if last in value.layout.axes else 1
-    numbers = np.broadcast_to(other.real.reshape(-1).astype(np.float64), value.shape[axis])
+    numbers = np.broadcast_to(other.numbers, value.shape[axis])
     return axis, numbers
 
 

@@ -21,6 +21,7 @@ from host.oracle.params import INT8_MAX, INT8_MIN, activation_range
 IMAGE = (0, 2, 3, 1)  # the axes of NCHW in the order of NHWC
 SEQUENCE = (0, 2, 1)  # the same for [n,c,l]
 FLOAT, INT8, UINT8, INT32 = (np.dtype(name) for name in ("float32", "int8", "uint8", "int32"))
+_WHOLE_HINT = "quantise the whole network, each operator between DequantizeLinear and QuantizeLinear"
 QUANTIZE_HINT = "quantise it with calibration samples: host quantize"
 
 
@@ -40,6 +41,12 @@ class Const:
         if self.quant.per_channel:
             scale = scale.reshape([-1 if d == self.quant.axis else 1 for d in range(self.data.ndim)])
         return (self.data.astype(np.float64) - self.quant.zero_point) * scale
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """What it stands for, float64, one after the other."""
+        with np.errstate(invalid="ignore"):  # some that are no numbers make numpy warn
+            return self.real.reshape(-1).astype(np.float64)
 
 
 @dataclass
@@ -138,13 +145,21 @@ class Net:
 
     def operand(self, node: Node, place: int = 0) -> Value:
         """The activation that an operator computes with: it has a scale, unless this is the float import."""
-        value = self.view(node, place)
+        value = self.with_scale(self.view(node, place))
         if value.open or (not self.floating and self.quant(value) is None):
             raise FloatModelError(
                 f"{node} computes in floating point: its input {node.inputs[place]!r} is not quantised",
-                "quantise the whole network, each operator between DequantizeLinear and QuantizeLinear",
+                _WHOLE_HINT,
             )
         return self.clamped(node, value)
+
+    def with_scale(self, value: Value) -> Value:
+        """An open mean with its input's scale, which holds it; as integer kernels of means have it everywhere."""
+        tensor = self.tensors[value.tensor]
+        if value.open and tensor.quant is None and isinstance(value.op, g.Mean | g.AveragePool2D):
+            tensor.quant = self.tensors[value.op.inputs[0]].quant
+            return replace(value, open=False, settled=None)
+        return value
 
     def seen(self, node: Node, value: Value, place: int = 0, **changes: object) -> Value:
         """Another view of the value that a node reads."""
@@ -255,8 +270,9 @@ class Net:
         node = Node("output", name, len(self.model.nodes), (name,), (name,), {})
         if not isinstance(value, Value):
             raise node.refuse("is a constant" if value else "is written by no operator")
+        value = self.with_scale(value)
         if value.open or (not self.floating and self.quant(value) is None):
-            raise FloatModelError(f"output {name!r} is not quantised", QUANTIZE_HINT)
+            raise FloatModelError(f"output {name!r} is not quantised", _WHOLE_HINT)
         value = self.clamped(node, value)
         order = {4: IMAGE, 3: SEQUENCE}.get(len(value.shape), ())
         if order and value.layout.order_of(order) == tuple(range(len(value.layout.memory))):

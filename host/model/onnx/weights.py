@@ -51,8 +51,7 @@ def bias_of(net: Net, node: Node, place: int, x: int, w: Const, channels: int, f
         if bias.quant.zero_point == 0 and np.allclose(given, step, rtol=1e-6, atol=0):
             data = np.broadcast_to(bias.data.reshape(-1), channels)
             return net.tensor(node.inputs[place], (channels,), g.Quant(step.astype(np.float32), 0), data)
-    with np.errstate(invalid="ignore"):
-        real = np.broadcast_to(bias.real.reshape(-1).astype(np.float64) * factor, channels)
+    real = np.broadcast_to(bias.numbers * factor, channels)
     return bias_tensor(net, node, node.inputs[place], x, w.quant, real)
 
 
