@@ -229,6 +229,9 @@ def all_cases() -> list[Case]:
         depthwise(6, 6, 128, 3), depthwise(5, 5, 240, 3), depthwise(48, 48, 16, 3, 2), depthwise(12, 12, 64, 3, 2),
         depthwise(20, 20, 48, 5), depthwise(10, 10, 120, 5), depthwise(20, 20, 48, 7), depthwise(5, 5, 240, 7),
         depthwise(20, 20, 48, 7, 2),
+        # dilated depthwise ones, and ones with a depth multiplier
+        depthwise(24, 24, 32, 3, dilation=2), depthwise(24, 24, 32, 3, dilation=4),
+        depthwise(24, 24, 16, 3, multiplier=2), depthwise(24, 24, 4, 3, multiplier=8),
         fully_connected(128, 128), fully_connected(640, 128), fully_connected(128, 640), fully_connected(8, 128),
         fully_connected(64, 12), fully_connected(256, 2),
         add(32, 32, 16), add(20, 20, 16), add(3, 3, 96),

@@ -19,21 +19,28 @@ SHAPES = [  # h, w, channels, kernel, stride, padding before
 ]  # fmt: skip
 
 
+PHASES = [  # h, w, channels, kernel, stride, padding before; dilation, multiplier
+    ((24, 24, 5, 3, 1, 2), 2, 1), ((9, 13, 6, 3, 1, 1), 3, 1), ((40, 8, 4, 3, 1, 4), 4, 2),
+    ((17, 11, 3, 3, 1, 0), 2, 3), ((12, 12, 9, 3, 1, 1), 1, 2), ((31, 7, 2, 3, 1, 1), 1, 5), ((6, 5, 1, 3, 1, 1), 1, 8),
+]  # fmt: skip
+
+
 def layer(
-    shape: tuple[int, int, int, int, int, int], relu: bool, seed: int
+    shape: tuple[int, int, int, int, int, int], relu: bool, seed: int, dilation: int = 1, multiplier: int = 1
 ) -> tuple[g.Graph, list[np.ndarray]]:
     """A layer whose outputs spread over int8, after a ReLU or around a zero point."""
-    h, w, c, kernel, stride, before = shape
+    h, w, in_c, kernel, stride, before = shape
     rng = np.random.default_rng(seed)
-    after = min(before, kernel - 1 - before)
-    out = [(n + before + after - kernel) // stride + 1 for n in (h, w)]
+    span, c = (kernel - 1) * dilation + 1, in_c * multiplier
+    after = min(before, span - 1 - before)
+    out = [(n + before + after - span) // stride + 1 for n in (h, w)]
     weights = nets.int8_data(rng, (1, kernel, kernel, c), "uniform")
     scale = 2.0 ** (-np.log2(40.0 * kernel) + rng.uniform(-1, 1, c))
     bias = rng.integers(-3000, 3000, c).astype(np.int32)
     activation = "RELU" if relu else "NONE"
     zero = -128 if relu else int(rng.integers(-40, 40))
     tensors = [
-        nets.make_tensor("x", (1, h, w, c), nets.make_quant(1.0, int(rng.integers(-128, 128))), False),
+        nets.make_tensor("x", (1, h, w, in_c), nets.make_quant(1.0, int(rng.integers(-128, 128))), False),
         g.Tensor(
             "w",
             weights.shape,
@@ -46,8 +53,9 @@ def layer(
         g.Tensor("b", (c,), nets.INT32, nets.make_quant(scale.astype(np.float32), 0), bias),
     ]
     padding = g.Padding(before, after, before, after)
-    op = g.DepthwiseConv2D((0, 1, 3), (2,), 0, (stride, stride), (1, 1), padding, 1, activation)
-    return nets.one_operator("depthwise", tensors, op), [nets.int8_data(rng, (1, h, w, c), "uniform")]
+    dilations = (dilation, dilation)
+    op = g.DepthwiseConv2D((0, 1, 3), (2,), 0, (stride, stride), dilations, padding, multiplier, activation)
+    return nets.one_operator("depthwise", tensors, op), [nets.int8_data(rng, (1, h, w, in_c), "uniform")]
 
 
 @pytest.mark.parametrize("relu", [True, False], ids=["relu", "plain"])
@@ -68,3 +76,10 @@ def test_outer_products_on_device(dut, shape, relu):
     u, v = rng.integers(-11, 12, (2, kernel, shape[2]))
     weights.data = (u[None, :, None] * v).astype(np.int8)
     check_on_device(dut, graph, inputs, lambda name: "separable" in name)
+
+
+@pytest.mark.parametrize("relu", [True, False], ids=["relu", "plain"])
+@pytest.mark.parametrize(("shape", "dilation", "multiplier"), PHASES, ids=str)
+def test_dilated_and_multiplied_layers_on_device(dut, shape, dilation, multiplier, relu):
+    graph, inputs = layer(shape, relu, sum(shape), dilation, multiplier)
+    check_on_device(dut, graph, inputs, lambda name: "phases" in name)

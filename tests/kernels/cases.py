@@ -253,6 +253,12 @@ def _axis(draw: st.DrawFn, *, pool: bool, shape: str) -> dict[str, int]:
         return dict(size=size, out=out, kernel=3, stride=stride, dilation=dilation, pad=pad)
     if shape.startswith("planes"):
         return _planes_axis(draw, shape)
+    if shape == "phases":
+        dilation = draw(st.sampled_from([1, 1, 2, 3, 4]))
+        size = dilation + draw(st.one_of(st.integers(0, 9), st.integers(0, 30)))
+        pad = draw(st.integers(0, 2 * dilation))
+        out = max(size + pad + draw(st.integers(0, 2 * dilation)) - 2 * dilation, 2 * dilation)
+        return dict(size=size, out=out, kernel=3, stride=1, dilation=dilation, pad=pad)
     kernel = draw(st.integers(1, 5))
     stride = draw(st.integers(1, 4))
     dilation = 1 if pool or shape == "any undilated" else draw(st.sampled_from([1, 1, 2, 3]))
@@ -287,6 +293,7 @@ SHAPES = {
     "stride2": ["planes stride2"],
     "wide": ["planes wide"],
     "separable": ["planes separable", "planes separable", "any undilated"],
+    "phases": ["phases"],
     "registers": ["plane 3x3"],
     "winograd4": ["filter3x3"],
     "winograd2": ["filter3x3"],
@@ -359,7 +366,8 @@ def _deformable_conv2d(draw: st.DrawFn, tokens: tuple[str, ...]) -> dict[str, in
 @st.composite
 def _depthwise(draw: st.DrawFn, tokens: tuple[str, ...]) -> dict[str, int]:
     values = draw(_filter(tokens))
-    values["depth_multiplier"] = draw(st.sampled_from([1, 1, 2, 3])) if "ref" in tokens else 1
+    multiplied = {"ref", "phases"} & set(tokens)
+    values["depth_multiplier"] = draw(st.sampled_from([1, 1, 2, 3])) if multiplied else 1
     return values | dict(out_c=values["in_c"] * values["depth_multiplier"])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from host.plan.network import Step
 from tests.kernels.test_twins import expect_same
 
 TWIN = "depthwise_s8_hwc_ref"
-PLANES = [k for k in defs.kernels().values() if k.weights.startswith("PLANES")]
+PLANES = [k for k in defs.kernels().values() if k.op == "depthwise" and k.weights.startswith("PLANES")]
 RELU = dict(output_zero=-128, clamp_min=-128, clamp_max=127)
 PLAIN = dict(output_zero=-7, clamp_min=-128, clamp_max=127)
 CUT = dict(output_zero=-90, clamp_min=-90, clamp_max=33)
@@ -232,3 +233,28 @@ def test_any_bytes_run_clean(sanitized) -> None:
             blob = bytes([form, 0, 0, 0]) + bytes([fill]) * (native.weights_bytes(name, params) - 4)
             got = sanitized.run(name, params, [bytes([fill]) * count], blob, b"", bytes(out))
             assert (got is not None) == (form < 2)
+
+
+@pytest.mark.parametrize("values", [RELU, PLAIN, CUT], ids=["relu", "plain", "cut"])
+@pytest.mark.parametrize("multiplier", [1, 2, 3])
+@pytest.mark.parametrize("dilation", [(1, 1), (1, 2), (2, 1), (3, 3), (4, 2), (7, 5)])
+def test_phases_of_any_size(dilation: tuple[int, int], multiplier: int, values: dict[str, int]) -> None:
+    """Dilated planes of 3x3, phases of unequal size, several strips, with depth multipliers."""
+    kernel, found = defs.kernels()["depthwise_s8_hwc_phases_3x3"], 0
+    for i, (h, w) in enumerate([(7, 10), (8, 8), (16, 15), (31, 11), (61, 10)]):
+        c, (dh, dw) = 1 + (3 * i + multiplier) % 6, dilation
+        pads = [i % (2 * dh + 1), 2 * dh, i % (2 * dw + 1), dw]
+        out_h, out_w = h + pads[0] + pads[1] - 2 * dh, w + pads[2] + pads[3] - 2 * dw
+        rng = np.random.default_rng(i)
+        weights = rng.integers(-127, 128, (1, 3, 3, c * multiplier)).astype(np.int8)
+        step = make_step(h, w, c * multiplier, (3, 3), 1, (1, 1, 1, 1), values, seed=i, weights=weights)
+        assert step
+        params = step.params | dict(
+            in_c=c, out_h=out_h, out_w=out_w, pad_top=pads[0], pad_left=pads[2], dilation_h=dh, dilation_w=dw,
+            depth_multiplier=multiplier,
+        )  # fmt: skip
+        step = replace(step, params=params)
+        check(step)
+        found += native.supports(kernel.name, step.packed_params)
+    if dilation[1] < 5:  # else some phases have one column
+        assert found == (0 if dilation == (1, 1) and multiplier == 1 else 5)

@@ -86,7 +86,7 @@ struct planes_block {
     int32_t columns;  /* of the output; >= 2, stride 2: >= 1 */
     int32_t rows;     /* >= 1; stride 2: not read, two rows are written, the second first */
     int32_t out_step; /* bytes from pixel to pixel */
-    int32_t row_step; /* bytes from row to row: columns * out_step, or 0 for a second row that is none */
+    int32_t row_step; /* bytes from row to row; stride 2: 0 for a second row that is none */
     int32_t zero;     /* output_zero; for DOUBLE */
     int32_t channels; /* 1 .. 4 */
 };
@@ -151,6 +151,26 @@ static inline int32_t planes_wide_row_words(int32_t kernel_w, int32_t stride_w) 
  * longer than input rows. Then they work in place: of four channels, an output pixel is written after the input pixel of
  * the same number was read, and other channels are not touched. */
 bool planes_supports(const struct depthwise_params *p);
+
+/* An image and its output, or those pixels of both that belong to one phase of a dilated convolution. */
+struct planes_view {
+    const int8_t *in;
+    int8_t *out;
+    int32_t in_h, in_w;
+    int32_t pixel_bytes, row_bytes; /* from a pixel to the next, from a row to the next */
+    int32_t word_rows;              /* planes_word_rows() of the last channels */
+    int32_t out_h, out_w;
+    int32_t out_pixel_bytes, out_row_bytes;
+    int32_t pad_top, pad_left;
+};
+
+static inline int32_t planes_3x3_columns(int32_t out_w) {
+    return out_w + 2;
+}
+
+/* 3x3, stride 1, any depth multiplier, weights PLANES_3X3, PLANES_COLUMN bytes of scratch for each of the columns: strip after strip
+ * of four channels. All but the clamp. out_w >= 2. With multiplier 1 an output row is written when two rows more have been read. */
+void planes_3x3_strips(const struct kernel_args *args, const struct planes_view *view);
 
 /* Rows of words of two pixels: pair i is columns 2i - pad and 2i + 1 - pad of the channels c .. */
 struct planes_rows {

@@ -6,9 +6,9 @@
  *
  *     r0 plane   r1 out   r2-r7 weights A0 B0 A1 B1 A2 B2   r8-r11 sums of outputs 00 01 10 11   r12 lr data, then constants
  *     s0 bias   s1 s2 constants   s3 output_zero   s4 s5 out_step, row_step   s6 end of the row of blocks
- *     s7 bytes of the blocks in a row - 4   s8 out after the last pair of rows   s9 1 if the number of columns is odd
- *     s10 channels left   s11 bytes of the blocks in a row   s12 bytes of output in pairs of rows   s13 1 if the rows are odd
- *     s14 s15 plane and out of the channel   sp: its record
+ *     s7 bytes of the blocks in a row - 4   s8 out after the last pair of rows   s9 from its end to the next pair of rows
+ *     s10 channels left   s11 bytes of the blocks in a row   s12 bytes of output in pairs of rows   s13 bits 0 and 1: odd rows,
+ *     odd columns   s14 s15 plane and out of the channel   sp: its record
  */
 #include "depthwise_planes.h"
 
@@ -125,15 +125,15 @@
   .endif
 .endm
 
-/* The blocks of one or two rows. Ends with row_step in lr. */
+/* The blocks of one or two rows. */
 .macro ROW form, rows
     .balign 4
 2:  BLOCK   \form, 2, \rows
     vmov    r12, s6
     cmp     r0, r12
     bne     2b
-    vmov    r12, s9
-    cmp     r12, #0
+    vmov    r12, s13
+    tst     r12, #2
     beq     3f
     BLOCK   \form, 1, \rows
 3:
@@ -150,19 +150,20 @@
     ldr     r3, [r3]                    /* channels */
     vmov    s3, r12
     vmov    s4, s5, r10, r11
-    and     r10, r8, #1
-    vmov    s9, s10, r10, r3
+    mul     r4, r8, r10
+    rsb     r4, r4, r11, lsl #1
+    vmov    s9, s10, r4, r3
+    lsl     r4, r8, #1
+    bfi     r4, r9, #0, #1
+    vmov    s13, r4
     lsr     r8, #1
     mov     r10, #2*PLANES_COLUMN
     mul     r8, r8, r10
     sub     r10, r8, #4
     vmov    s7, r10
-    and     r10, r9, #1
-    lsr     r9, #1
+    bic     r9, #1
     mul     r11, r9, r11
-    lsl     r11, #1
     vmov    s11, s12, r8, r11
-    vmov    s13, r10
 1:  ldr     r2, [sp]
     vmov    s14, s15, r0, r1
     vldmia  r2!, {s0-s2}
@@ -177,16 +178,16 @@
     ldm     r2, {r2-r7}
     beq     6f                          /* a single row */
 4:  ROW     \form, 2
-    vmov    r8, r9, s7, s8
+    vmov    r12, r8, s6, s7
+    vmov    r9, lr, s8, s9
     sub     r0, r8                      /* the next word: two rows further */
     add     r1, lr
-    vmov    r12, s6
     add     r12, #4
     vmov    s6, r12
-    cmp     r1, r9
+    cmp.w   r1, r9                      /* wide, so that label 6 is aligned without a NOP */
     bne     4b
     vmov    r12, s13
-    cmp     r12, #0
+    tst     r12, #1
     beq     7f
 6:  ROW     \form, 1
 7:  vmov    r12, s10
