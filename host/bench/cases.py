@@ -225,6 +225,8 @@ def all_cases() -> list[Case]:
         transposed(16, 16, 32, 16, (4, 4)), conv(32, 32, 16, 32, (4, 4), 2),
         transposed(8, 8, 64, 32, (2, 2)), conv(16, 16, 32, 64, (2, 2), 2),
         transposed(16, 16, 32, 16, (2, 2)), conv(32, 32, 16, 32, (2, 2), 2),
+        transposed(10, 10, 48, 24, three), conv(20, 20, 24, 48, three, 2),
+        transposed(6, 6, 64, 32, (2, 2)), conv(12, 12, 32, 64, (2, 2), 2),
         depthwise(24, 24, 32, 3), depthwise(25, 5, 64, 3), depthwise(48, 48, 8, 3), depthwise(12, 12, 64, 3),
         depthwise(6, 6, 128, 3), depthwise(5, 5, 240, 3), depthwise(48, 48, 16, 3, 2), depthwise(12, 12, 64, 3, 2),
         depthwise(20, 20, 48, 5), depthwise(10, 10, 120, 5), depthwise(20, 20, 48, 7), depthwise(5, 5, 240, 7),
