@@ -59,6 +59,7 @@ def all_rungs() -> tuple[Rung, ...]:
     indirect = ("conv2d_*_indirect", "conv2d_*_pointwise_bytepairs")
     winograd = ("conv2d_*_winograd*", *indirect)
     plain = (im2col, unrolled, reordered, naive)
+    fast = (simd, ("conv2d_*_gathered_pairs",), *plain)  # the second for groups
     return (
         Rung(
             "naive", "the textbook's loops: out_c, out_y, out_x, in_c, k_y, k_x; checks and zero point innermost",
@@ -83,32 +84,32 @@ def all_rungs() -> tuple[Rung, ...]:
         Rung(
             "simd", "SMLAD and SXTB16: two products an instruction; SMMLAR requantises; other operators fast, too",
             "half the multiplications, a third of the loads, a tenth of the requantisation",
-            (simd, *plain),
+            fast,
         ),
         Rung(
             "chw", "depthwise planes in CHW order, NHWC for the rest; weights packed with them",
             "a window of one channel has neighbours to pair; in NHWC each tap is a gather of its own",
-            (chw, simd, *plain),
+            (chw, *fast),
         ),
         Rung(
             "in-place", "a depthwise output takes its input's place; additions and products likewise",
             "the same instructions, but a layer no longer needs both tensors in RAM",
-            (chw, simd, *plain), in_place=True,
+            (chw, *fast), in_place=True,
         ),
         Rung(
             "indirect", "windows read where they lie, through a table of offsets; two bytes of weights in a lane",
             "no im2col copy, each row expanded once, and a word of weights is unpacked once instead of twice",
-            (indirect, chw, simd, *plain), in_place=True,
+            (indirect, chw, *fast), in_place=True,
         ),
         Rung(
             "winograd", "3x3 convolutions in exact integer Winograd where it is cheaper",
             "a tile of 4x4 outputs takes 36 products instead of 144; its weights take more flash",
-            (winograd, chw, simd, *plain), in_place=True,
+            (winograd, chw, *fast), in_place=True,
         ),
         Rung(
             "slim", "channels that provably cannot change an output removed",
             "ReLU and rounding have made some channels constants; what is not there takes no time",
-            (winograd, chw, simd, *plain), in_place=True, slimmed=True,
+            (winograd, chw, *fast), in_place=True, slimmed=True,
         ),
         Rung(
             "tuned", "every kernel competes on every layer, by measured costs; layers streamed by rows for the arena",
