@@ -218,13 +218,16 @@ def compiled_with(case: Case, kernel: str) -> Compiled | None:
     """The case compiled for one kernel, and any for other operators; None if it does not support the case's shape."""
     kernels = defs.kernels()
 
-    def admits(name: str) -> bool:
-        return name == kernel or kernels[name].op != kernels[kernel].op
+    def is_other(name: str) -> bool:
+        return kernels[name].op != case.op and choose.any_kernel(name)
 
     try:
-        return compile_graph(case.graph(), admits, slimmed=False)
+        # in turn, so that a fused kernel comes before those of its parts
+        admits = choose.InTurn((kernel.__eq__, is_other))
+        compiled = compile_graph(case.graph(), admits, slimmed=False)
     except UnsupportedError:
         return None
+    return compiled if any(step.kernel == kernel for step in compiled.net.steps) else None
 
 
 def _first_difference(got: np.ndarray, wanted: np.ndarray) -> str:
