@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from host.model import graph as g
 from host.model.rewrites import rewrite, split_groups
 from host.oracle.run import run_graph
 from tests import nets
+from tests.native_plan import NativePlan
 from tests.nets.classic import conv2d_graphs
 
 INT8 = np.dtype("int8")
@@ -63,3 +65,38 @@ def test_slimming_leaves_groups_alone() -> None:
     assert slimmed.tensors[1].shape == graph.tensors[1].shape
     x = np.random.default_rng(1).integers(-128, 128, (1, 6, 7, 6), INT8)
     np.testing.assert_array_equal(run_graph(slimmed, [x])[2], run_graph(graph, [x])[2])
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "multiplier", "op"),
+    [
+        (3, 1, 2, "depthwise"),
+        (3, 2, 1, "depthwise"),
+        (3, 2, 2, "conv2d"),
+        (5, 1, 3, "conv2d"),
+        (5, 1, 1, "depthwise"),
+    ],
+)
+def test_multiplied_channels_have_a_fast_kernel(kernel: int, stride: int, multiplier: int, op: str) -> None:
+    rng = np.random.default_rng(kernel)
+    size, c = (11 - kernel) // stride + 1, 3 * multiplier
+    tensors = [
+        g.Tensor("x", (1, 11, 11, 3), INT8, nets.make_quant(0.05, 7)),
+        g.Tensor("w", (1, kernel, kernel, c), INT8, nets.make_quant(rng.uniform(0.001, 0.003, c), 0, 3),
+                 rng.integers(-127, 128, (1, kernel, kernel, c)).astype(np.int8)),
+        g.Tensor("y", (1, size, size, c), INT8, nets.make_quant(0.03, -4)),
+    ]  # fmt: skip
+    layer = g.DepthwiseConv2D((0, 1, -1), (2,), 0, (stride, stride), multiplier=multiplier)
+    compiled = compile_graph(nets.one_operator("multiplied", tensors, layer))
+    (step,) = compiled.net.steps
+    assert (
+        step.op == op and not step.kernel.endswith("_ref") and step.macs == size * size * c * kernel * kernel
+    )
+    x = rng.integers(-128, 128, (1, 11, 11, 3), INT8)
+    plan = NativePlan(compiled.plan)
+    plan.write(compiled.net.inputs[0], x)
+    plan.run_step(0)
+    got = plan.read(compiled.net.outputs[0], size * size * c)
+    np.testing.assert_array_equal(
+        got, run_graph(compiled.graph, [x])[compiled.graph.outputs[0].tensor].ravel()
+    )

@@ -11,13 +11,17 @@ from host.plan.network import Network
 
 
 def convolution(graph: g.Graph, op: g.Conv2D | g.DepthwiseConv2D, net: Network) -> None:
-    """CONV_2D and DEPTHWISE_CONV_2D."""
+    """CONV_2D and DEPTHWISE_CONV_2D; the latter as groups of one channel where those have the faster kernels."""
     r = params.conv_requant(graph, op)
     w = graph.tensors[op.inputs[1]].data
     assert w is not None
     if (r.shift > MAX_SHIFT).any():
         raise refuse(op, f"rescales by more than 2**{MAX_SHIFT}")
     depthwise = isinstance(op, g.DepthwiseConv2D)
+    groups = 1 if depthwise else op.groups
+    if depthwise and op.multiplier > 1 and (w.shape[1:3], op.stride) != ((3, 3), (1, 1)):
+        # Depthwise kernels with a multiplier are 3x3 with stride 1.
+        depthwise, groups, w = False, w.shape[3] // op.multiplier, w.transpose(3, 1, 2, 0)
     kernel_h, kernel_w = w.shape[1:3]
     centred = w.astype(np.int64) - r.weights_zero
     weights_sum = centred.sum(axis=(0, 1, 2)) if depthwise else centred.sum(axis=(1, 2, 3))
@@ -31,7 +35,7 @@ def convolution(graph: g.Graph, op: g.Conv2D | g.DepthwiseConv2D, net: Network) 
     if depthwise:
         values["depth_multiplier"] = op.multiplier
     else:
-        values["groups"] = op.groups
+        values["groups"] = groups
     append(
         graph, net, op, "depthwise" if depthwise else "conv2d", op.inputs[:1], values,
         macs=graph.macs(op), weights=w,
