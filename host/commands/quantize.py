@@ -82,6 +82,8 @@ def command(
     with screen() as show:
         path = network_path(network, show)
         output = output or Path(f"{path.stem}_int8.tflite")
+        if output.resolve() == path.resolve():
+            raise click.UsageError("the int8 network would replace the float one: give another --output")
         quantised = files.quantise_file(path, source, options, show)
         files.write(output, quantised.content)
     if json_file:

@@ -15,8 +15,10 @@ import numpy as np
 from host.errors import OutputError, QuantizeError, UnsupportedError
 from host.model.graph import Border, Graph
 from host.model.load import load_float_graph
+from host.model.rewrites import rewrite
 from host.model.tflite_import import import_tflite
 from host.model.tflite_write import write_tflite
+from host.plan import lower
 from host.quantize import ranges, samples
 from host.quantize.compare import Comparison, compare
 from host.quantize.convert import Choices, quantise_graph
@@ -101,19 +103,20 @@ def quantise_file(
         if options.input_range or place in taken.pixels:
             found[border.tensor] = options.input_range or samples.PIXEL_RANGE
     quantised = quantise_graph(graph, found, options.choices)
-    content = write_tflite(quantised)
-    _check_written(content)
+    content = _written(quantised)
     comparison = compare(graph, quantised, shown.tensors, shown.labels, progress)
     parameters = sum(t.data.nbytes for t in graph.tensors if t.data is not None and t.dtype == np.float32)
     return Quantised(quantised, content, parameters, taken, shown.source, comparison, options)
 
 
-def _check_written(content: bytes) -> None:
-    """What is written must be what every other command takes."""
+def _written(graph: Graph) -> bytes:
+    """The int8 network as a file, which every other command must take. Raises QuantizeError."""
     try:
-        import_tflite(content)
+        content = write_tflite(graph)
+        lower.lower(rewrite(import_tflite(content), slimmed=False)[0])
     except UnsupportedError as error:
-        raise QuantizeError(f"the int8 network is not supported: {error.message}", error.hint) from error
+        raise QuantizeError(f"as int8 the network is not supported: {error.message}", error.hint) from error
+    return content
 
 
 def write(path: Path, content: bytes) -> None:

@@ -131,6 +131,7 @@ def test_refusals_are_one_line(float_digits: Path, images: Path, tmp_path: Path)
     refused(errors.OutputError, *nowhere, saying=("cannot write",))
     assert command("quantize", float_digits).returncode == 2
     assert command(*given, images, "--input-range", "1,2").returncode == 2
+    assert command("quantize", float_digits, "-s", images, "-o", float_digits).returncode == 2
     assert not (tmp_path / "out.tflite").exists()
 
 

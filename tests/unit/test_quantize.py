@@ -597,6 +597,21 @@ def test_int8_networks_and_other_operators_are_refused(float_digits: Path, digit
         import_tflite_float(content)
 
 
+def test_an_int8_form_that_has_no_kernel_or_file_is_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(0, 1, (4, 8, 8, 3)).astype(FLOAT))
+    (tmp_path / "net.py").write_text(
+        "from tests.unit.test_quantize import padded_pool\nnetwork = padded_pool('NONE')\n"
+    )
+    with pytest.raises(QuantizeError, match=r"as int8 .* MAX_POOL_2D \(operator 1\): its padding is neither"):
+        files.quantise_file(tmp_path / "net.py", str(tmp_path / "x.npy"), files.Options())
+    net = Builder()
+    net.output(net.mean(net.input((8, 8, 3)), (1, 3)))
+    graph = net.graph()
+    (tmp_path / "net.tflite").write_bytes(write_tflite(graph))
+    with pytest.raises(QuantizeError, match=r"as int8 .* are not neighbours"):
+        files.quantise_file(tmp_path / "net.tflite", str(tmp_path / "x.npy"), files.Options())
+
+
 @pytest.mark.parametrize(
     ("array", "error", "saying"),
     [
