@@ -30,35 +30,46 @@ static int32_t clip(int32_t x, int32_t low, int32_t high) {
     return x < low ? low : x > high ? high : x;
 }
 
-/* int8 of one channel of some pixels: affine() of the sum that is `products - 2 * total`. */
-static void put_int8(const struct binary_conv2d_params *p, const struct affine_channel *channel,
+static bool clamps(const struct binary_conv2d_params *p) {
+    const int32_t products = p->kernel_h * p->kernel_w * p->in_c;
+    return p->sum_min > -products || p->sum_max < products;
+}
+
+/* int8 of all channels of some pixels: affine() of the sum, which is products - 2 * total. */
+static void put_int8(const struct binary_conv2d_params *p, const struct affine_channel *channels,
                      const uint16_t *totals, int32_t pixels, int8_t *out) {
     const int32_t products = p->kernel_h * p->kernel_w * p->in_c, step = p->out_c, down = p->down;
-    const uint32_t multiplier = (uint32_t)channel->multiplier;
-    const int32_t offset = channel->offset;
-    const uint16_t *const end = totals + pixels;
-    if (p->sum_min <= -products && p->sum_max >= products) {
-        const uint32_t all = (uint32_t)products << p->lift, twice = 2u << p->lift;
+    const uint32_t all = (uint32_t)products << p->lift, twice = 2u << p->lift;
+    const bool clamped = clamps(p);
+    for (int32_t oc = 0; oc < step; oc++, totals += LOOKUP_PIXELS, channels++) {
+        const uint32_t multiplier = (uint32_t)channels->multiplier;
+        const int32_t offset = channels->offset;
+        int8_t *to = out + oc;
+        if (clamped) {
+            for (int32_t i = 0; i < pixels; i++, to += step) {
+                const int32_t sum = clip(products - 2 * totals[i], p->sum_min, p->sum_max);
+                *to = (int8_t)ssat8(smmla((uint32_t)sum << p->lift, multiplier, offset) >> down);
+            }
+            continue;
+        }
 #pragma GCC unroll 4
-        for (; totals != end; totals++, out += step)
-            *out = (int8_t)ssat8(smmla(all - *totals * twice, multiplier, offset) >> down);
-        return;
-    }
-    for (; totals != end; totals++, out += step) {
-        const int32_t sum = clip(products - 2 * *totals, p->sum_min, p->sum_max);
-        *out = (int8_t)ssat8(smmla((uint32_t)sum << p->lift, multiplier, offset) >> down);
+        for (int32_t i = 0; i < pixels; i++, to += step)
+            *to = (int8_t)ssat8(smmla(all - totals[i] * twice, multiplier, offset) >> down);
     }
 }
 
 /* Bits of all channels of a pixel. */
 static void put_bits(const struct binary_conv2d_params *p, const struct affine_channel *channels,
                      const uint16_t *totals, uint32_t *out) {
-    const int32_t products = p->kernel_h * p->kernel_w * p->in_c;
-    for (int32_t oc = 0; oc < p->out_c; out++) {
+    const int32_t products = p->kernel_h * p->kernel_w * p->in_c, out_c = p->out_c;
+    const bool clamped = clamps(p);
+    for (int32_t oc = 0; oc < out_c; out++) {
+        const int32_t end = out_c - oc < 32 ? out_c : oc + 32;
         uint32_t bits = 0;
-        for (int32_t bit = 0; bit < 32 && oc < p->out_c; bit++, oc++, totals += LOOKUP_PIXELS) {
-            const int32_t sum = clip(products - 2 * *totals, p->sum_min, p->sum_max);
-            bits |= (uint32_t)(sum < channels[oc].multiplier) << bit;
+        for (uint32_t bit = 1; oc < end; oc++, bit <<= 1, totals += LOOKUP_PIXELS) {
+            int32_t sum = products - 2 * *totals;
+            if (clamped) sum = clip(sum, p->sum_min, p->sum_max);
+            if (sum < channels[oc].multiplier) bits |= bit;
         }
         *out = bits;
     }
@@ -93,9 +104,7 @@ void binary_conv2d_b1_hwc_lookup(const struct kernel_args *args) {
             for (int32_t i = 0; i < pixels; i++, out += bit_words(p->out_c))
                 put_bits(p, channels, totals + i, out);
         } else {
-            for (int32_t oc = 0; oc < p->out_c; oc++)
-                put_int8(p, channels + oc, totals + LOOKUP_PIXELS * oc, pixels,
-                         args->out + pixel * p->out_c + oc);
+            put_int8(p, channels, totals, pixels, args->out + pixel * p->out_c);
         }
     }
 }
