@@ -41,6 +41,11 @@ static void put_int8(const struct binary_conv2d_params *p, const struct affine_c
     const int32_t products = p->kernel_h * p->kernel_w * p->in_c, step = p->out_c, down = p->down;
     const uint32_t all = (uint32_t)products << p->lift, twice = 2u << p->lift;
     const bool clamped = clamps(p);
+    if (!clamped && pixels == LOOKUP_PIXELS && down == LOOKUP_DOWN) {
+        const struct lookup_put put = {channels + step, step, all, twice};
+        lookup_put_int8(totals, channels, out, &put);
+        return;
+    }
     for (int32_t oc = 0; oc < step; oc++, totals += LOOKUP_PIXELS, channels++) {
         const uint32_t multiplier = (uint32_t)channels->multiplier;
         const int32_t offset = channels->offset;
@@ -52,7 +57,6 @@ static void put_int8(const struct binary_conv2d_params *p, const struct affine_c
             }
             continue;
         }
-#pragma GCC unroll 4
         for (int32_t i = 0; i < pixels; i++, to += step)
             *to = (int8_t)ssat8(smmla(all - totals[i] * twice, multiplier, offset) >> down);
     }

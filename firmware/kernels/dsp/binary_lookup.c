@@ -8,6 +8,17 @@
 #if !defined(__ARM_FEATURE_DSP)
 
 /* Definitions of binary_lookup_arm.S. */
+void lookup_put_int8(const uint16_t *totals, const struct affine_channel *channels, int8_t *out,
+                     const struct lookup_put *put) {
+    for (; channels != put->channels_end; channels++, totals += LOOKUP_PIXELS, out++) {
+        for (int32_t i = 0; i < LOOKUP_PIXELS; i++) {
+            const uint32_t sum = put->all - totals[i] * put->twice;
+            const int32_t y = smmla(sum, (uint32_t)channels->multiplier, channels->offset);
+            out[i * put->out_c] = (int8_t)ssat8(y >> LOOKUP_DOWN);
+        }
+    }
+}
+
 void lookup_tables(const uint32_t *nibbles, uint32_t *table, uint32_t inside, const uint32_t *padding) {
     for (int32_t nibble = 0; nibble < 8; nibble++, nibbles++, padding++) {
         for (uint32_t weights = 0; weights < 16; weights++, table += 2) {
@@ -63,8 +74,10 @@ struct tap {
     uint32_t inside[2]; /* a one for each lane inside the image, or where padding is like the image */
 };
 
+/* The first tap of a lane, and the place of its pixel, in words; either may be outside of the image. */
 struct origin {
     int32_t iy, ix;
+    uint32_t at; /* modulo 2^32 */
 };
 
 /* Swaps the fields of a that are shift bits above the mask with those of b under it. */
@@ -114,15 +127,21 @@ static void locate(const struct lookup_image *image, const struct origin *origin
                    const uint32_t *zeros, struct tap *tap) {
     const int32_t dy = tap_index / image->kernel_w * image->dilation_h;
     const int32_t dx = tap_index % image->kernel_w * image->dilation_w;
-    tap->inside[0] = tap->inside[1] = ONES;
-    for (int32_t i = 0; i < LOOKUP_PIXELS; i++) {
-        const int32_t iy = origins[i].iy + dy, ix = origins[i].ix + dx;
-        if (iy >= 0 && iy < image->in_h && ix >= 0 && ix < image->in_w) {
-            tap->from[i] = image->in + (iy * image->in_w + ix) * image->pixel_words;
-            continue;
+    const uint32_t in_h = (uint32_t)image->in_h, in_w = (uint32_t)image->in_w;
+    const uint32_t offset = ((uint32_t)dy * in_w + (uint32_t)dx) * (uint32_t)image->pixel_words;
+    const uint32_t *const in = image->in;
+    uint32_t outside[2] = {0, 0};
+    for (int32_t half = 0; half < 2; half++) {
+        const uint32_t **from = tap->from + 8 * half;
+        for (uint32_t lane = 1; lane != 0; lane <<= 4, origins++) {
+            if ((uint32_t)(origins->iy + dy) < in_h && (uint32_t)(origins->ix + dx) < in_w) {
+                *from++ = in + (origins->at + offset);
+            } else {
+                *from++ = zeros;
+                outside[half] |= lane;
+            }
         }
-        tap->from[i] = zeros;
-        if (image->half) tap->inside[i / 8] &= ~(1u << 4 * (i % 8));
+        tap->inside[half] = image->half ? ONES ^ outside[half] : ONES;
     }
 }
 
@@ -139,6 +158,8 @@ void lookup_windows(const struct lookup_image *image, int32_t pixel, const uint3
         struct origin *origin = &origins[lane_of(position)];
         origin->iy = (pixel + position) / image->out_w * image->stride_h - image->pad_top;
         origin->ix = (pixel + position) % image->out_w * image->stride_w - image->pad_left;
+        origin->at = ((uint32_t)origin->iy * (uint32_t)image->in_w + (uint32_t)origin->ix) *
+                     (uint32_t)image->pixel_words;
     }
     for (int32_t begin = 0; begin < window_words; begin += chunk) {
         const int32_t end = begin + chunk < window_words ? begin + chunk : window_words;

@@ -18,11 +18,14 @@
 #define LOOKUP_WORDS       7
 #define LOOKUP_TABLE_WORDS 256
 #define LOOKUP_TOTAL_WORDS 8
+#define LOOKUP_DOWN        16
 
 #ifndef __ASSEMBLER__
 
     #include <stdbool.h>
     #include <stdint.h>
+
+    #include "../kernel.h"
 
 struct lookup_pass {
     const uint32_t *tables_end;
@@ -37,6 +40,17 @@ void lookup_tables(const uint32_t *nibbles, uint32_t *table, uint32_t inside, co
 /* For each row of weights adds the counts of its words to its totals, uint16[16]. At least one word, at most LOOKUP_WORDS. */
 void lookup_count(const uint32_t *tables, const uint32_t *weights, uint32_t *totals,
                   const struct lookup_pass *pass);
+
+struct lookup_put {
+    const struct affine_channel *channels_end;
+    int32_t out_c;
+    uint32_t all, twice; /* products << lift, 2 << lift */
+};
+
+/* int8 outputs of all channels of sixteen pixels from their totals: all - total * twice, scaled, with a right shift of LOOKUP_DOWN
+ * (binary_conv2d in params.def). At least one channel. */
+void lookup_put_int8(const uint16_t *totals, const struct affine_channel *channels, int8_t *out,
+                     const struct lookup_put *put);
 
 /* Windows over an image of bits, and what is counted of them. */
 struct lookup_image {

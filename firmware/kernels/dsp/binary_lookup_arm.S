@@ -16,6 +16,13 @@
  *     r0 nibbles   r1 tables   r2 inside   r3 padding   r4 ones   r5-r8 what each weight adds   r9-r12 sums   lr end of the nibbles
  *
  * A nibble is 48 instructions for 16 entries.
+ *
+ * lookup_put_int8:
+ *
+ *     r0 totals   r1 channels   r2 out   r3 out_c   r4 all   r5 twice   r6 multiplier   r7 offset   r8 r9 two pixels   r10 out of a pixel
+ *     lr end of the channels
+ *
+ * A channel is 93 instructions for 16 outputs.
  */
 #include "binary_lookup.h"
 
@@ -156,4 +163,38 @@ lookup_tables:
     bne     1b
     pop     {r4-r12, pc}
     .size   lookup_tables, . - lookup_tables
+
+    .section .text.lookup_put_int8, "ax", %progbits
+    .balign 16
+    .global lookup_put_int8
+    .type   lookup_put_int8, %function
+    .thumb_func
+lookup_put_int8:
+    push    {r4-r10, lr}
+    ldm     r3, {r3-r6}
+    mov     lr, r3
+    mov     r3, r4
+    mov     r4, r5
+    mov     r5, r6
+1:  /* a channel */
+    ldm     r1!, {r6, r7}
+    mov     r10, r2
+    add     r2, #1
+  .rept LOOKUP_PIXELS / 2
+    ldrh    r8, [r0], #2
+    ldrh    r9, [r0], #2
+    mls     r8, r8, r5, r4
+    mls     r9, r9, r5, r4
+    smmla   r8, r8, r6, r7
+    smmla   r9, r9, r6, r7
+    ssat    r8, #8, r8, asr #LOOKUP_DOWN
+    ssat    r9, #8, r9, asr #LOOKUP_DOWN
+    strb    r8, [r10]
+    strb    r9, [r10, r3]
+    add     r10, r10, r3, lsl #1
+  .endr
+    cmp     r1, lr
+    bne     1b
+    pop     {r4-r10, pc}
+    .size   lookup_put_int8, . - lookup_put_int8
 #endif
