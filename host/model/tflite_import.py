@@ -61,7 +61,7 @@ def _check_arithmetic(graph: g.Graph) -> None:
                 PARAMS[type(op)](graph, op)
         except UnsupportedError as error:
             raise UnsupportedError(
-                f"{op.kind} (operator {op.index}): {error.message}", supported_hint()
+                f"{op.kind} (operator {op.index}): {error.message}", error.hint or supported_hint()
             ) from error
 
 

@@ -31,7 +31,8 @@ from host.oracle.convolution import convolution_output, padded_input, taps_of
 
 WORD = 32
 MOST_SUM = 1 << 22  # of products in a window; MAX_REDUCE in ops.h
-MOST_DOWN = 16
+LEAST_DOWN, MOST_DOWN = 8, 16
+_DELTAS = (0, *(sign << e for e in range(20) for sign in (1, -1)))  # of a multiplier
 _SUMS = {"NONE": (-MOST_SUM, MOST_SUM), "RELU": (0, MOST_SUM), "RELU6": (0, 6), "RELU_N1_TO_1": (-1, 1)}
 
 
@@ -171,7 +172,7 @@ def affine_records(graph: g.Graph, op: g.BinaryConv2D) -> Affine:
     For a multiplier m, each sum z bounds the offset from both sides: with S = 32 + down it must be at least
     q * 2**S - z * m (over 2**32, rounded up) to give q or more, and less than (q + 1) * 2**S - z * m to give no more.
     All sums are tried, so an offset within all bounds is a proof. Multipliers next to the real one are tried, then
-    smaller scales.
+    others not far: halves are rounded away from zero, which takes a slope a little steeper. Then smaller scales.
     """
     products, limits = window_products(graph, op), sum_limits(graph, op)
     lift = 30 - products.bit_length()
@@ -184,27 +185,27 @@ def affine_records(graph: g.Graph, op: g.BinaryConv2D) -> Affine:
     multiplier, offset = np.zeros(count, np.int64), np.zeros(count, np.int64)
     quant = graph.tensors[op.outputs[0]].quant
     real = graph.tensors[op.inputs[2]].data.astype(np.float64) / np.float64(quant.scale[0])
-    for down in range(MOST_DOWN, 7, -1):
-        proven = np.zeros(count, bool)
-        total = 32 + down
+    for down in range(MOST_DOWN, LEAST_DOWN - 1, -1):
+        total, left = 32 + down, np.arange(count)
         nearest = np.clip(np.rint(real * 2.0 ** (total - lift)), -(2.0**40), 2.0**40).astype(np.int64)
-        for delta in (0, 1, -1, 2, -2):
-            candidate = nearest + delta
-            fits = (np.abs(candidate) < 1 << 31) & ~proven
+        for delta in _DELTAS:
+            candidate, goal = nearest[left] + delta, wanted[:, left]
+            fits = np.abs(candidate) < 1 << 31
             product = clamped * np.where(fits, candidate, 0)
-            least = np.where(wanted > -128, (wanted << total) - product, -(1 << 62)).max(axis=0)
-            most = np.where(wanted < 127, ((wanted + 1) << total) - product - 1, 1 << 62).min(axis=0)
+            least = np.where(goal > -128, (goal << total) - product, -(1 << 62)).max(axis=0)
+            most = np.where(goal < 127, ((goal + 1) << total) - product - 1, 1 << 62).min(axis=0)
             lowest, highest = -(-least >> 32), most >> 32
             middle = np.clip((lowest + highest) >> 1, -(1 << 30), 1 << 30)
             fits &= (lowest <= middle) & (middle <= highest) & (np.abs(product >> 32).max(axis=0) < 1 << 30)
-            multiplier, offset = np.where(fits, candidate, multiplier), np.where(fits, middle, offset)
-            proven |= fits
-        if proven.all():
-            return Affine(multiplier.astype(np.int32), offset.astype(np.int32), lift, down, limits)
-    channel = int(np.flatnonzero(~proven)[0])
+            multiplier[left[fits]], offset[left[fits]] = candidate[fits], middle[fits]
+            left = left[~fits]
+            if not len(left):
+                return Affine(multiplier.astype(np.int32), offset.astype(np.int32), lift, down, limits)
+    channel = int(left[0])
     raise UnsupportedError(
         f"channel {channel}: no integers equal its multiplier {real[channel]:.6g} of the output's scale for all "
-        f"{len(sums)} sums"
+        f"{len(sums)} sums",
+        "where float32 rounds many exact halves either way, another multiplier in its sixth digit helps",
     )
 
 
