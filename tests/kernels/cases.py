@@ -480,8 +480,9 @@ def _resize_nearest(draw: st.DrawFn) -> dict[str, int]:
 @st.composite
 def _requantize(draw: st.DrawFn) -> dict[str, int]:
     return dict(
-        elems=draw(st.one_of(st.integers(1, 40), st.integers(500, 600))), input_zero=draw(_int8), multiplier=draw(_multipliers),
-        shift=draw(st.integers(-31, 30)), output_zero=draw(_int8), rounding=draw(st.integers(0, 1)),
+        elems=draw(st.one_of(st.integers(1, 40), st.integers(500, 600))), input_zero=draw(_int8),
+        multiplier=draw(_multipliers), shift=draw(st.integers(-31, 30)), output_zero=draw(_int8),
+        rounding=draw(st.integers(0, 1)),
     )  # fmt: skip
 
 
