@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -58,6 +59,20 @@ def with_mean(graph: g.Graph) -> g.Graph:
     graph.tensors.append(g.Tensor("mean", (1, x.shape[3]), x.dtype, x.quant))
     graph.ops.append(g.Mean((0,), (len(graph.tensors) - 1,), 2, (1, 2)))
     graph.outputs.append(g.Border(len(graph.tensors) - 1, "mean", x.dtype))
+    return graph
+
+
+def followed_by_convolution(graph: g.Graph) -> g.Graph:
+    """The network with a 5x5 convolution, as large as its output, behind it."""
+    (border,), count = graph.outputs, len(graph.tensors)
+    before = graph.tensors[border.tensor]
+    channels = before.shape[3]
+    rng = np.random.default_rng(count)
+    weights = rng.integers(-127, 128, (channels, 5, 5, channels), dtype=np.int8)
+    quant = g.Quant(np.full(channels, 0.01, np.float32), 0)
+    graph.tensors += [replace(before), g.Tensor("w", weights.shape, weights.dtype, quant, weights)]
+    graph.ops.append(g.Conv2D((border.tensor, count + 1, -1), (count,), 9, padding=g.Padding(2, 2, 2, 2)))
+    graph.outputs = [g.Border(count, "behind", np.dtype(np.int8))]
     return graph
 
 
@@ -139,3 +154,15 @@ def test_only_a_lone_pointwise_convolution_is_fused():
     twice = with_mean(graph.copy())
     twice.ops[2].inputs = (3,)
     assert not list(fuse.pairs(lower.lower(twice)))
+
+
+def test_slack_is_spent_on_fusing():
+    graph, *_ = block(depthwise_separable(24, 24, 32, 32, kernel=5, stride=2))
+    # costly layers of small tensors behind it, so that the block is a small part of the work
+    for _ in range(3):
+        graph = followed_by_convolution(graph)
+    fast = compile_graph(graph, slimmed=False)
+    small = compile_graph(graph, slimmed=False, limits=choose.Limits(slack=0.02))
+    assert fuse.OP in [s.op for s in small.net.steps] and fuse.OP not in [s.op for s in fast.net.steps]
+    assert small.net.arena_bytes < fast.net.arena_bytes
+    assert small.price.cost <= 1.02 * fast.price.cost
