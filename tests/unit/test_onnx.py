@@ -439,7 +439,7 @@ REFUSED: dict[str, tuple[Build, type[ModelError], str]] = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_refusals_name_the_node_and_the_reason(name: str) -> None:
     build, error, reason = REFUSED[name]
-    m = Maker((1, 4, 6, 5), 22 if name in ("offsets", "int16") else 17)
+    m = Maker((1, 4, 6, 5), 21 if name in ("offsets", "int16") else 17)
     content = m.bytes(build(m))
     with pytest.raises(error, match=reason) as caught:
         import_onnx(content)

@@ -14,14 +14,16 @@ import pytest
 
 from host.model.onnx import import_onnx
 from host.oracle.run import dequantize_output, quantize_input, run_graph
-from tests.onnx_nets import MICROSOFT, Maker, reference
+from tests.onnx_nets import MICROSOFT, Maker, evaluated, reference
 
 SAMPLES = 8
 IN, OUT = 0.031, 0.047  # scales of inputs and outputs, of no simple ratio
 
 
-def apart(content: bytes, *, optimised: bool, samples: int = SAMPLES) -> np.ndarray:
-    """Steps between our outputs and onnxruntime's, all samples and elements."""
+def apart(
+    content: bytes, *, optimised: bool = True, samples: int = SAMPLES, evaluate: Callable = reference
+) -> np.ndarray:
+    """Steps between our outputs and onnxruntime's or another's, all samples and elements."""
     graph = import_onnx(content)
     rng = np.random.default_rng(3)
     steps = []
@@ -33,7 +35,7 @@ def apart(content: bytes, *, optimised: bool, samples: int = SAMPLES) -> np.ndar
         values = run_graph(
             graph, [quantize_input(graph, b, x) for b, x in zip(graph.inputs, inputs, strict=True)]
         )
-        for border, want in zip(graph.outputs, reference(content, *inputs, optimised=optimised), strict=True):
+        for border, want in zip(graph.outputs, evaluate(content, *inputs, optimised=optimised), strict=True):
             got = dequantize_output(graph, border, values[border.tensor])
             assert got.shape == want.shape and got.dtype == want.dtype
             scale = graph.tensors[border.tensor].quant.scale[0] if want.dtype == np.float32 else 1
@@ -138,8 +140,8 @@ def arithmetic(op: str) -> Callable[[Maker], str]:
 
 def deformable(m: Maker) -> str:
     x = m.requantized("x", IN, 3)
-    offsets = m.requantized(m.input("o", (1, 18, 12, 10)), 0.02, 0)
-    mask = m.requantized(m.input("m", (1, 9, 12, 10)), 1 / 64, -5)
+    offsets = m.requantized(m.input("o", (1, 18, 5, 4)), 0.02, 0)
+    mask = m.requantized(m.input("m", (1, 9, 5, 4)), 1 / 64, -5)
     w = m.weights("w", small(m, 8, 4, 3, 3), np.linspace(0.002, 0.004, 8), axis=0)
     b = m.random("b", 8)
     h = m.node("DeformConv", [x, w, offsets, b, mask], "d", kernel_shape=[3, 3], pads=[1, 1, 1, 1])
@@ -199,7 +201,6 @@ QDQ: dict[str, tuple[Callable[[Maker], str], int]] = {
     "average_pool_pads": (one_input("AveragePool", OUT, 7, kernel_shape=[3, 3], pads=[1, 1, 1, 1]), 200),
     "clip": (one_input("Clip", OUT, -128), 10),
     "concat": (concat, 1),
-    "deformable": (deformable, 50),
     "conv": (conv_qdq, 10),
     "conv_depthwise": (lambda m: conv_qdq(m, group=4, pads=[1, 1, 1, 1]), 10),
     "conv_dilated": (lambda m: conv_qdq(m, dilations=[2, 1], pads=[2, 1, 2, 1]), 10),
@@ -236,10 +237,18 @@ QDQ: dict[str, tuple[Callable[[Maker], str], int]] = {
 @pytest.mark.parametrize("name", QDQ)
 def test_qdq_operators_are_within_a_step(name: str, optimised: bool) -> None:
     build, share = QDQ[name]
-    m = Maker((1, 4, 12, 10), 19 if name == "deformable" else 17)
+    m = Maker((1, 4, 12, 10))
     steps = apart(m.bytes(build(m)), optimised=optimised)
     assert np.abs(steps).max() <= 1
     assert 1000 * np.mean(steps != 0) <= share
+
+
+def test_deformable_convolutions_are_within_a_step() -> None:
+    """Against the onnx package's evaluator, which is slow: many versions of onnxruntime do not have the operator."""
+    m = Maker((1, 4, 5, 4), 19)
+    steps = apart(m.bytes(deformable(m)), samples=2, evaluate=evaluated)
+    assert np.abs(steps).max() <= 1
+    assert 1000 * np.mean(steps != 0) <= 30
 
 
 class Integers(Maker):

@@ -11,6 +11,9 @@ number is next to the middle between two integers. What is two operators here ro
 as well: SOFTMAX (in steps of 1/256, files have 1/255), and pools whose output has another scale than their input.
 tests/unit/test_onnx_rounding.py measures how often.
 
+Float inputs are quantised by the host, halves away from zero. Softmax and means may come without QuantizeLinear: the
+former has steps of 1/256 then, the latter their input's scale.
+
 uint8 tensors are int8 ones shifted by 128, as everywhere; unlike .tflite's legacy uint8 they round as int8 ones do
 (`Tensor.unsigned` stays False), because ONNX defines one arithmetic for both. Border.dtype keeps uint8.
 """
