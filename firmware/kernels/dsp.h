@@ -126,6 +126,12 @@ static inline int32_t usada8(uint32_t x, uint32_t y, int32_t acc) {
     return result;
 }
 
+static inline uint32_t qsub8(uint32_t x, uint32_t y) {
+    uint32_t result;
+    __asm__("qsub8 %0, %1, %2" : "=r"(result) : "r"(x), "r"(y));
+    return result;
+}
+
 static inline uint32_t select_less(uint32_t x, uint32_t y, uint32_t bytes) {
     uint32_t result;
     __asm__("ssub8 %0, %1, %2\n\tsel %0, %3, %4" : "=&r"(result) : "r"(x), "r"(y), "r"(0), "r"(bytes) : "cc");
@@ -247,6 +253,17 @@ static inline int32_t usada8(uint32_t x, uint32_t y, int32_t acc) {
         acc += difference < 0 ? -difference : difference;
     }
     return acc;
+}
+
+/* Differences of signed bytes, saturated. */
+static inline uint32_t qsub8(uint32_t x, uint32_t y) {
+    uint32_t result = 0;
+    for (int32_t i = 0; i < 32; i += 8) {
+        const int32_t difference = (int8_t)(uint8_t)(x >> i) - (int8_t)(uint8_t)(y >> i);
+        const int32_t within = difference < -128 ? -128 : difference > 127 ? 127 : difference;
+        result |= (uint32_t)(uint8_t)within << i;
+    }
+    return result;
 }
 
 /* The given bytes where a signed byte of x is less than that of y, elsewhere 0. */
