@@ -20,7 +20,7 @@ from host.devices import open_device
 from host.errors import NotExactError
 from host.inputs import Samples
 from host.plan import arena, choose, serialise
-from host.plan.costs import Costs, load, tuned_path
+from host.plan.costs import Costs
 from host.plan.network import Step
 
 
@@ -73,20 +73,6 @@ def tune(
     progress("rounds", rounds, rounds)
     ranked = [sorted(entry.items(), key=lambda item: item[1]) for entry in measured]
     return costs, [Tuned(i, step, r) for i, (step, r) in enumerate(zip(net.steps, ranked, strict=True))]
-
-
-def keep(costs: Costs, board_id: str) -> Path:
-    """Adds a measurement to what is kept for the board; a table of another unit is replaced."""
-    path = tuned_path(board_id)
-    if path.is_file():
-        kept = load(path.read_text())
-        if kept.unit == costs.unit:
-            for shape, counts in costs.entries.items():
-                kept.entries.setdefault(shape, {}).update(counts)
-            kept.work.update(costs.work)
-            costs = kept
-    costs.save(path)
-    return path
 
 
 def _measure(

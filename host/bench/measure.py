@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from typing import Any
 
@@ -22,7 +22,8 @@ from host.link.client import Client
 from host.model.graph import Graph
 from host.oracle.run import run_graph
 from host.plan import choose
-from host.plan.network import Network
+from host.plan.costs import Costs
+from host.plan.network import Network, Step
 
 SCHEMA = 1
 Progress = Callable[[str, int, int], None]
@@ -46,6 +47,7 @@ class Result:
     scratch_bytes: int = 0
     exact: bool | None = None
     trouble: str = ""
+    step: Step | None = field(default=None, repr=False)
 
     @property
     def work(self) -> int:
@@ -98,6 +100,15 @@ class Bench:
     def wrong(self) -> list[Result]:
         """Those whose outputs differ from the oracle's."""
         return [r for r in self.results if r.exact is False]
+
+    def costs(self) -> Costs:
+        """What was measured as a table for the choice of kernels, in cycles if they were modelled."""
+        table = Costs(f"cycles {self.chip.name}" if self.chip else self.counter, self.board)
+        for result in self.results:
+            cost = result.cycles if self.chip else result.count
+            if cost and result.step:
+                table.add(result.step, result.kernel, cost)
+        return table
 
     def to_json(self) -> dict[str, Any]:
         """The object of `--json` and `--save`."""
@@ -165,6 +176,7 @@ def _case(
         result = Result(
             case.name, case.op, name, net.macs, max(x.size for x in (wanted, *inputs)), plan_bytes=len(compiled.plan),
             scratch_bytes=max(s.scratch_bytes for s in net.steps),
+            step=next(s for s in net.steps if s.kernel == name),
         )  # fmt: skip
         results.append(result)
         try:

@@ -25,13 +25,15 @@ DEFAULT_THRESHOLD_PERCENT = 1.0
 @click.option("--mem", metavar="CHIP", help="With --cycles: a Cortex-M7 chip, as in `host profile`.")
 @json_option
 @click.option("--save", metavar="FILE", help="Keep the result for --compare.")
+@click.option("--costs", metavar="FILE", type=click.Path(path_type=Path),
+              help="Add the results to a table of costs, as plans choose by: host/data/costs.json.")  # fmt: skip
 @click.option("--compare", metavar="FILE", type=click.Path(path_type=Path),
               help="Compare with a saved result; a regression ends with exit status 29.")  # fmt: skip
 @click.option("--threshold", metavar="PERCENT", type=click.FloatRange(0), default=DEFAULT_THRESHOLD_PERCENT,
               show_default=True, help="How much more than before is a regression.")  # fmt: skip
 def command(
     board: str, port: str | None, op: str, kernel: str, shape: str, cycles: bool, flash: str | None, mem: str | None,
-    json_file: str | None, save: str | None, compare: Path | None, threshold: float,
+    json_file: str | None, save: str | None, costs: Path | None, compare: Path | None, threshold: float,
 ) -> None:  # fmt: skip
     """Count every kernel on a grid of shapes, each result checked against the oracle.
 
@@ -41,6 +43,7 @@ def command(
     from host.bench.measure import bench, select
     from host.boards import load_board
     from host.cyclemodel.model import chip_of
+    from host.plan.costs import keep
     from host.report.bench import print_bench, print_changes
 
     saved = comparison.load(compare) if compare else None
@@ -57,6 +60,8 @@ def command(
     for file in (json_file, save):
         if file:
             write_json(done.to_json(), file)
+    if costs:
+        keep(done.costs(), costs)
     if json_file != "-":
         print_bench(results(), done)
         if saved:

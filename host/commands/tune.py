@@ -41,6 +41,7 @@ def command(
     from host import boards, tune
     from host.cyclemodel.model import chip_of
     from host.data import digits
+    from host.plan.costs import keep, tuned_path
 
     with screen() as show:
         path = network_path(network, show) if network else digits.model_path()
@@ -48,7 +49,8 @@ def command(
         costs, tuned = tune.tune(
             path, board, port=port, chip=chip, slimmed=slimmed, progress=show, say=show.say
         )
-    kept = tune.keep(costs, board)
+    kept = tuned_path(board)
+    keep(costs, kept)
     if save:
         costs.save(save)
     if json_file:

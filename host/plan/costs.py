@@ -16,6 +16,7 @@ from importlib import resources
 from pathlib import Path
 
 from host import defs
+from host.errors import InputError
 from host.plan import fuse
 from host.plan.network import Step
 from host.project import build_dir
@@ -25,7 +26,8 @@ _VALUES = frozenset(
     ("input_zero", "weights_zero", "output_zero", "clamp_min", "clamp_max", "rounding", "multiplier", "shift",
      "value", "left_shift", "input0_zero", "input0_multiplier", "input0_shift",
      "input1_zero", "input1_multiplier", "input1_shift", "output_multiplier", "output_shift", "half_up",
-     "middle_zero", "middle_min", "middle_max", "weights1_zero")
+     "middle_zero", "middle_min", "middle_max", "weights1_zero", "offset_zero", "offset_multiplier", "mask_zero",
+     "sum_min", "sum_max", "lift", "down", "value_clear", "value_set")
 )  # fmt: skip
 UNKNOWN_RATE = 8.0  # counts per unit of work for a kernel that nobody measured on any shape
 
@@ -83,6 +85,13 @@ class Costs:
                     nearest, rate = distance, counts[kernel] / self.work[shape]
         return rate
 
+    def updated(self, other: Costs, source: str) -> Costs:
+        """This table with the other's counts over its own; both are in one unit."""
+        entries = {shape: dict(counts) for shape, counts in self.entries.items()}
+        for shape, counts in other.entries.items():
+            entries.setdefault(shape, {}).update(counts)
+        return Costs(self.unit, source, entries, self.work | other.work)
+
     def save(self, path: Path) -> None:
         """Writes the table as JSON, sorted, so that changes show in a diff."""
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -129,10 +138,16 @@ def costs_for(board: str | None) -> Costs:
     tuned = load(path.read_text())
     if tuned.unit != default.unit:
         return tuned
-    entries = {shape: dict(counts) for shape, counts in default.entries.items()}
-    for shape, counts in tuned.entries.items():
-        entries.setdefault(shape, {}).update(counts)
-    return Costs(default.unit, f"{default.source}; {tuned.source}", entries, default.work | tuned.work)
+    return default.updated(tuned, f"{default.source}; {tuned.source}")
+
+
+def keep(costs: Costs, path: Path) -> None:
+    """Adds measurements to a table's file; one of another unit is replaced. Raises InputError for another file."""
+    try:
+        kept = load(path.read_text()) if path.is_file() else costs
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} is no table of costs", "name another file") from error
+    (kept.updated(costs, costs.source) if kept.unit == costs.unit else costs).save(path)
 
 
 @cache

@@ -11,6 +11,7 @@ from host import defs, errors
 from host.bench import compare, measure
 from host.bench.cases import all_cases
 from host.plan import choose
+from host.plan.costs import Costs, keep, load
 from tests.emulator.test_cli import host
 
 BOARD = "emu_stm32f405"
@@ -102,3 +103,18 @@ def test_the_command_flags_a_regression(tmp_path):
     assert done.returncode == errors.RegressionError.exit_status
     assert "fully_connected_s8_flat_ref on fc 64->12: +11." in done.stderr
     assert host(*arguments, "--compare", file, "--threshold", "15").returncode == 0
+
+
+def test_results_are_added_to_a_table_of_costs(once, tmp_path):
+    file = tmp_path / "costs.json"
+    keep(Costs(once.counter, "before", {"other shape=1": {"a_kernel": 5}}, {"other shape=1": 1}), file)
+    done = host("bench", "--shape", "fc 64->12", "--costs", file)
+    assert done.returncode == 0, done.stderr
+    table = load(file.read_text())
+    (shape,) = set(table.entries) - {"other shape=1"}
+    assert shape == "fully_connected rows=1 in_c=64 out_c=12"
+    assert table.entries[shape] == {r.kernel: r.count for r in once.results if r.case == "fc 64->12"}
+    assert table.entries["other shape=1"] == {"a_kernel": 5}
+    file.write_text("[]")
+    done = host("bench", "--shape", "fc 64->12", "--costs", file)
+    assert done.returncode == errors.InputError.exit_status and "no table of costs" in done.stderr
