@@ -118,13 +118,14 @@ static void gather_row(const struct conv2d_params *p, const struct shape *shape,
     }
 }
 
-/* Sees to it that the ring holds the rows of the window at `top`. A slot's tag is the row in it. Rows above the image share the
- * slot of row -1, those below it that of row in_h: no window that has them needs it for another row. */
+/* Rows above the image share the slot of row -1, those below it that of row in_h: no window that has them needs it for another
+ * row. */
 static int32_t slot_of(const struct conv2d_params *p, const struct shape *shape, int32_t row) {
     if (row >= 0 && row < p->in_h) return row % shape->rows;
     return row < 0 ? shape->rows - 1 : p->in_h % shape->rows;
 }
 
+/* Sees to it that the ring holds the rows of the window at `top`. A slot's tag is the row in it. */
 static void prepare_rows(const struct conv2d_params *p, const struct shape *shape, const int8_t *in,
                          int32_t top, int32_t *tags, int8_t *ring) {
     for (int32_t ky = 0; ky < p->kernel_h; ky++) {
