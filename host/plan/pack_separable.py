@@ -13,11 +13,13 @@ import numpy as np
 from host.plan import pack_gemm
 from host.plan.network import Step
 
+INT8_MAX = 127
+
 
 def factors(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     """Integers u [rows, n], v [columns, n] with weights[y, x] = u[y] * v[x] in all n kernels; None if there are none.
 
-    v has no common divisor, so that its products are as small as can be. No factor is beyond the largest weight.
+    v has no common divisor, so that its products are as small as can be. No factor is beyond the largest weight, 128.
     """
     w = weights.astype(np.int64)
     kernels = np.arange(w.shape[2])
@@ -56,6 +58,8 @@ def separable_bytepairs(step: Step) -> bytes | None:
     if found is None:
         return None
     u, v = found
+    sign = np.where(u.max(axis=0) > INT8_MAX, -1, 1)  # 128 * -1 is -128 * 1, which fits int8
+    u, v = u * sign, v * sign
     out_c = v.shape[1]
     records = np.zeros((out_c, 3), np.int32)
     blob = pack_gemm.bytepairs(

@@ -11,14 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from host import defs, native
 from host.bench.separable import conv_outer_products, depthwise_separable, outer_products
 from host.compile import compile_graph
 from host.model import graph as g
-from host.plan import choose, lower, pack_depthwise, pack_separable
+from host.plan import choose, lower, pack, pack_depthwise, pack_separable
 from host.plan.network import Step
 from host.report.description import describe
 from host.report.tables import print_network
 from tests.kernels import cases_separable
+from tests.kernels.test_twins import expect_same
 
 SIZES = st.sampled_from([1, 3, 5, 7])
 
@@ -93,6 +95,24 @@ def test_a_convolution_of_outer_products_gets_the_kernel_and_another_does_not(ke
     graph.tensors[1].data[3, 1, 1, 2] ^= 1
     (step,) = lower.lower(graph).steps
     assert "conv2d_s8_hwc_separable" not in choose.candidates_of(step)
+
+
+@pytest.mark.parametrize("column", [(-128, -128, -128), (0, -128, 64), (-128, 127, 0), (-1, 0, 1)])
+@pytest.mark.parametrize("row", [(1, 1, 1), (1, 0, 1), (0, 0, 1)])
+def test_a_factor_of_128_is_exact(column, row):
+    """-128 divided by a row of -1 would be 128, which int8 does not have."""
+    graph = conv_outer_products(5, 6, 3, 2, (3, 3)).graph()
+    w = np.broadcast_to(np.outer(column, row).astype(np.int8)[None, :, :, None], (2, 3, 3, 3))
+    graph.tensors[1].data = np.ascontiguousarray(w)
+    (step,) = lower.lower(graph).steps
+    kernel, twin = (defs.kernels()[n] for n in ("conv2d_s8_hwc_separable", "conv2d_s8_hwc_ref"))
+    x = np.random.default_rng(0).integers(-128, 128, 5 * 6 * 3, np.int8)
+    assert pack.accepts(kernel, step)
+    outputs = [
+        native.run(k.name, step.packed_params, [x], pack.weights(k, step), pack.channels(k, step), 5 * 6 * 2)
+        for k in (kernel, twin)
+    ]
+    expect_same(*outputs, f"{column} times {row}")
 
 
 def test_inspect_says_which_layers_they_are():
