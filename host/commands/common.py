@@ -81,7 +81,7 @@ def plan_choices(
     }
 
 
-PIPE_WIDTH = 160  # columns of tables that go to a file or a pipe
+PIPE_WIDTH = 200  # columns of tables that go to a file or a pipe
 
 
 def results() -> Console:

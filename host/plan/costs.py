@@ -1,8 +1,10 @@
 """What a kernel costs on a shape: measured where somebody measured it, else estimated from the nearest shape.
 
-A table maps shapes to kernels to counts. The committed table (host/data/costs.json) has the shapes of common networks,
-measured on the emulated STM32F405; `host tune` measures a network's own shapes on a board and keeps them beside the
-builds. Counts of one table are in one unit; choices compare only counts of the same table.
+A table maps shapes to kernels to counts. The committed table (host/data/costs.json) has the shapes of common networks
+and of `host bench`, in modelled cycles of an STM32L4R5; `host tune` measures a network's own shapes on a board and
+keeps them beside the builds. It is made again by `host tune NET --flash l4r5`, with and without `--no-slim`, for the
+networks of the README, then `host bench --cycles --flash l4r5 --costs` of the table that tune kept. Counts of one
+table are in one unit; choices compare only counts of the same table.
 """
 
 from __future__ import annotations
