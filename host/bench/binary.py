@@ -130,7 +130,8 @@ def repacked(h: int, w: int, channels: int) -> list[Case]:
 
 
 CASES = [
-    conv(8, 8, 64, 64, 3), conv(16, 16, 64, 64, 3), conv(8, 8, 64, 64, 3, to_bits=True), conv(16, 16, 64, 64, 1),
+    conv(8, 8, 64, 64, 3), conv(16, 16, 64, 64, 3), conv(8, 8, 128, 128, 3), conv(8, 8, 64, 64, 3, to_bits=True),
+    conv(16, 16, 64, 64, 1),
     fully_connected(640, 128), planes(8, 8, 64, 64, 1), planes(8, 8, 64, 64, 2), planes(8, 8, 64, 64, 4),
     pool(16, 16, 64), *repacked(16, 16, 64),
 ]  # fmt: skip

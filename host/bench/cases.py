@@ -205,6 +205,7 @@ def all_cases() -> list[Case]:
         conv(5, 5, 240, 40), conv(3, 3, 96, 480), conv(32, 32, 16, 32, stride=2), conv(16, 16, 32, 64, stride=2),
         # 3x3 and others
         conv(16, 16, 32, 32, three), conv(32, 32, 16, 16, three), conv(8, 8, 64, 64, three),
+        conv(16, 16, 64, 64, three), conv(8, 8, 128, 128, three),
         conv(32, 32, 16, 32, three, 2), conv(16, 16, 32, 64, three, 2), conv(12, 12, 24, 24, (5, 5)),
         # first layers
         conv(49, 10, 1, 64, (10, 4), 2), conv(96, 96, 3, 8, three, 2), conv(32, 32, 3, 16, three),

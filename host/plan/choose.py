@@ -189,7 +189,9 @@ def _meet(net: Network, admits: Admission, costs: Costs, limits: Limits) -> tupl
     streamed = _streamed(net, admits, costs, limits)
     if streamed is None:
         assert refused is not None
-        raise refused
+        raise DoesNotFitError(
+            refused.message, "computing in strips of rows does not get there either"
+        ) from refused
     return streamed, _choose_kernels(streamed, admits, costs, limits)
 
 
