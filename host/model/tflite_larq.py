@@ -23,7 +23,6 @@ from host.oracle.binary import WORD, words_of
 if TYPE_CHECKING:
     from host.model.tflite_import import Net
 
-PREFIX = "CUSTOM Lce"
 _FLOAT_HINT = "quantise it with `host quantize`"
 
 

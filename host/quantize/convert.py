@@ -19,7 +19,6 @@ from host.oracle.ops import PARAMS
 from host.quantize.ranges import Range
 
 SOFTMAX_RANGE = (0.0, 1.0)
-BORDER_TYPES = ("float32", "int8")
 INT8 = np.dtype(np.int8)
 # A few channels of binary convolutions have no integers that equal LCE's float32 for every sum: at a scale that is a
 # little larger they have.

@@ -22,10 +22,6 @@ struct gemm_rows {
     int32_t groups;   /* of an element */
 };
 
-static inline int32_t gemm_row_words(const struct gemm_rows *rows) {
-    return 2 * GEMM_TILE * rows->groups * rows->elements;
-}
-
 /* A row of the image, or a row of zero points. */
 void gemm_expand_row(const struct gemm_rows *rows, int32_t row, uint32_t *to);
 void gemm_expand_zeros(const struct gemm_rows *rows, uint32_t *to);
