@@ -44,14 +44,20 @@ WARNING_FLAGS = [
     "-Wwrite-strings",
 ]
 LINK_FLAGS = ["-nostartfiles", "-static", "-Wl,--gc-sections", "-Wl,--fatal-warnings", "-Wl,--build-id=none"]
-# Folders of firmware/ that are compiled besides port/common and port/<family>.
+# Folders of firmware/ that are compiled besides those of the port.
 SOURCE_FOLDERS = ("app", "kernels", "link", "runtime")
 HASH_BYTES = 8
 
 
 def source_folders(family: str) -> list[str]:
     """Folders below firmware/ whose C files make the firmware of this board."""
-    return [*SOURCE_FOLDERS, "port/common", f"port/{family}"]
+    return [*SOURCE_FOLDERS, *port_folders(family)]
+
+
+def port_folders(family: str) -> list[str]:
+    """Folders below firmware/ that make the family's port and are searched for its headers."""
+    shared = ["port/stm32"] if family.startswith("stm32") else []
+    return ["port/common", *shared, f"port/{family}"]
 
 
 def bank(facts: dict, name: str) -> dict:
@@ -138,6 +144,14 @@ def _pin(name: str) -> tuple[int, int]:
     if not match:
         raise ValueError(f"{name!r} is no pin like PA9")
     return ord(match[1]) - ord("A"), int(match[2])
+
+
+def _line(device: str) -> str:
+    """The line that a device of a CMSIS pack belongs to: STM32F446 of STM32F446RETx."""
+    match = re.match(r"STM32[A-Z]+\d[0-9A-Z]\d", device)
+    if not match:
+        raise ValueError(f"{device!r} is no device of an STM32 pack")
+    return match[0]
 
 
 def config_header(facts: dict) -> str:

@@ -49,8 +49,7 @@ env.Append(
     CCFLAGS=cpu_flags + generate.COMPILE_FLAGS + generate.WARNING_FLAGS,
     CPPPATH=[
         str(generated),
-        str(root / "firmware" / "port" / "common"),
-        str(root / "firmware" / "port" / facts["family"]),
+        *(str(root / "firmware" / folder) for folder in generate.port_folders(facts["family"])),
     ],
     LINKFLAGS=[*cpu_flags, "-O2", *generate.LINK_FLAGS, f"-Wl,-Map={env.subst('$BUILD_DIR')}/firmware.map"],
     SRC_FILTER=["-<*>"] + [f"+<{folder}/>" for folder in generate.source_folders(facts["family"])],

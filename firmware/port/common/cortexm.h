@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "board_config.h"
+
 #define REG32(address) (*(volatile uint32_t *)(address))
 
 #define SCB_VTOR  REG32(0xe000ed08u)
@@ -16,6 +18,7 @@
 
 #define DWT_CTRL   REG32(0xe0001000u)
 #define DWT_CYCCNT REG32(0xe0001004u)
+#define DWT_LAR    REG32(0xe0001fb0u)
 
 #define NVIC_ISER(n) REG32(0xe000e100u + 4u * (n))
 
@@ -26,6 +29,7 @@
 #define DEMCR_TRCENA         (1u << 24)
 #define DWT_CTRL_CYCCNTENA   (1u << 0)
 #define DWT_CTRL_NOCYCCNT    (1u << 25)
+#define LAR_KEY              0xc5acce55u
 
 #define DSB()         __asm volatile("dsb" ::: "memory")
 #define ISB()         __asm volatile("isb" ::: "memory")
@@ -37,9 +41,13 @@ static inline void nvic_enable(uint32_t irq) {
     NVIC_ISER(irq / 32) = 1u << (irq % 32);
 }
 
-/* Starts the core's cycle counter; whether it counts is only known afterwards, by looking at it twice. */
+/* Starts the core's cycle counter; whether it counts is only known afterwards, by looking at it twice. The Cortex-M7 ignores
+ * writes to the block until its CoreSight lock access register has been given the key. */
 static inline void dwt_start(void) {
     SCB_DEMCR |= DEMCR_TRCENA;
+#if BOARD_CORE == 7
+    DWT_LAR = LAR_KEY;
+#endif
     DWT_CYCCNT = 0;
     DWT_CTRL |= DWT_CTRL_CYCCNTENA;
 }

@@ -1,11 +1,7 @@
 /* RM0090: 3.5 flash interface, 5.4 power, 7 clocks. Limits for 2.7 to 3.6 V and scale 1: 168 MHz core, 42 MHz APB1, 84 MHz APB2. */
 #include "clock.h"
 
-#include <stdbool.h>
-
-#include "family.h"
-
-#define HSI_HZ       16000000u
+#define HSI_HZ       RESET_CLOCK_HZ
 #define PLL_INPUT_HZ 2000000u /* 1 to 2 MHz; 2 has the least jitter */
 #define PLL_P        2u
 #define PLL_N        (BOARD_CLOCK_HZ * PLL_P / PLL_INPUT_HZ)
@@ -19,15 +15,6 @@ _Static_assert(BOARD_CLOCK_HZ <= 168000000u && BOARD_CLOCK_HZ % 1000000u == 0,
 _Static_assert(BOARD_CRYSTAL_HZ % PLL_INPUT_HZ == 0,
                "clock.crystal_hz: a multiple of 2 MHz, or 0 for no crystal");
 _Static_assert(VCO_HZ >= 100000000u && VCO_HZ <= 432000000u, "RM0090 7.3.2: range of the PLL");
-
-/* Polls of a flag at 16 MHz, at least 6 cycles each: more than 100 ms, where a crystal takes 2 ms and the PLL 0.3 ms. */
-#define START_POLLS 400000u
-
-static bool wait_for(volatile uint32_t *reg, uint32_t mask, uint32_t value) {
-    for (uint32_t i = 0; i < START_POLLS; i++)
-        if ((*reg & mask) == value) return true;
-    return false;
-}
 
 static bool crystal_starts(void) {
     RCC->CR |= RCC_CR_HSEON;
@@ -50,24 +37,24 @@ static bool pll_starts(bool from_crystal) {
     return wait_for(&RCC->CFGR, RCC_CFGR_SWS_MASK, RCC_CFGR_SWS_PLL);
 }
 
-static struct clock clock_of(uint32_t core_hz, uint32_t apb_divider, enum clock_source source) {
-    return (struct clock){core_hz, core_hz / (apb_divider * 2), core_hz / apb_divider, source};
+static struct clock full_speed(enum clock_source source) {
+    return (struct clock){BOARD_CLOCK_HZ, PORT_UART_HZ, source};
 }
 
 struct clock clock_start(void) {
     /* The internal oscillator runs at reset. Where it seems not to, this is an emulator without clock control. */
-    if (BOARD_EMULATED && (RCC->CR & RCC_CR_HSIRDY) == 0) return clock_of(BOARD_CLOCK_HZ, 2, CLOCK_EMULATED);
+    if (BOARD_EMULATED && (RCC->CR & RCC_CR_HSIRDY) == 0) return full_speed(CLOCK_EMULATED);
 
     RCC->APB1ENR |= RCC_APB1ENR_PWREN;
     (void)RCC->APB1ENR; /* the clock reaches the block after the next bus access */
     PWR_CR |= PWR_CR_VOS_SCALE1;
     const bool crystal = BOARD_CRYSTAL_HZ != 0 && crystal_starts();
     if (pll_starts(crystal)) {
-        if (crystal) return clock_of(BOARD_CLOCK_HZ, 2, CLOCK_PLL_CRYSTAL);
-        return clock_of(BOARD_CLOCK_HZ, 2, BOARD_CRYSTAL_HZ == 0 ? CLOCK_PLL_INTERNAL : CLOCK_FELL_BACK);
+        if (crystal) return full_speed(CLOCK_PLL_CRYSTAL);
+        return full_speed(BOARD_CRYSTAL_HZ == 0 ? CLOCK_PLL_INTERNAL : CLOCK_FELL_BACK);
     }
     RCC->CFGR = 0;
     RCC->CR &= ~RCC_CR_PLLON;
     FLASH_ACR |= FLASH_ACR_PRFTEN | FLASH_ACR_ICEN | FLASH_ACR_DCEN;
-    return (struct clock){HSI_HZ, HSI_HZ, HSI_HZ, CLOCK_RESET_DEFAULT};
+    return (struct clock){HSI_HZ, HSI_HZ, CLOCK_RESET_DEFAULT};
 }

@@ -2,8 +2,10 @@
 #ifndef TINYCONV_FAMILY_H
 #define TINYCONV_FAMILY_H
 
+#include "../port.h"
 #include "board_config.h" /* generated from the board's manifest */
 #include "cortexm.h"
+#include "usart_v1.h"
 
 struct rcc {
     volatile uint32_t CR, PLLCFGR, CFGR, CIR;
@@ -26,7 +28,6 @@ struct rcc {
 #define RCC_CFGR_SWS_PLL     (2u << 2)
 #define RCC_CFGR_PPRE1_DIV4  (5u << 10)
 #define RCC_CFGR_PPRE2_DIV2  (4u << 13)
-#define RCC_APB1ENR_TIM2EN   (1u << 0)
 #define RCC_APB1ENR_PWREN    (1u << 28)
 
 #define FLASH_ACR              REG32(0x40023c00u)
@@ -38,22 +39,14 @@ struct rcc {
 #define PWR_CR            REG32(0x40007000u)
 #define PWR_CR_VOS_SCALE1 (1u << 14)
 
-struct gpio {
-    volatile uint32_t MODER, OTYPER, OSPEEDR, PUPDR, IDR, ODR, BSRR, LCKR, AFR[2];
-};
-#define GPIO(port) ((struct gpio *)(0x40020000u + 0x400u * (port))) /* 0 is port A */
+#define GPIO_BASE       0x40020000u
+#define GPIO_ENABLE_REG (&RCC->AHB1ENR)
+#define TIM2_ENABLE_REG (&RCC->APB1ENR)
+#define TIM2_ENABLE     (1u << 0)
 
-struct usart {
-    volatile uint32_t SR, DR, BRR, CR1, CR2, CR3;
-};
-#define USART_SR_ORE     (1u << 3)
-#define USART_SR_RXNE    (1u << 5)
-#define USART_SR_TC      (1u << 6)
-#define USART_SR_TXE     (1u << 7)
-#define USART_CR1_RE     (1u << 2)
-#define USART_CR1_TE     (1u << 3)
-#define USART_CR1_RXNEIE (1u << 5)
-#define USART_CR1_UE     (1u << 13)
+#define RESET_CLOCK_HZ 16000000u
+#define APB1_DIVIDER   4u /* at the manifest's clock */
+#define APB2_DIVIDER   2u
 
 /* base address, interrupt, bit in APB1ENR or APB2ENR, and which of the two buses */
 #if BOARD_UART_INSTANCE == 1
@@ -80,10 +73,20 @@ struct usart {
     #error "uart.instance must be 1, 2, 3 or 6"
 #endif
 
-struct timer {
-    volatile uint32_t CR1, CR2, SMCR, DIER, SR, EGR, CCMR1, CCMR2, CCER, CNT, PSC, ARR;
-};
-#define TIM2        ((struct timer *)0x40000000u)
-#define TIM_CR1_CEN (1u << 0)
+#if PORT_UART_BUS == 1
+    #define PORT_UART_ENABLE_REG (&RCC->APB1ENR)
+    #define PORT_UART_DIVIDER    APB1_DIVIDER
+#else
+    #define PORT_UART_ENABLE_REG (&RCC->APB2ENR)
+    #define PORT_UART_DIVIDER    APB2_DIVIDER
+#endif
+#define PORT_UART_HZ (BOARD_CLOCK_HZ / PORT_UART_DIVIDER)
+
+/* Which parts of the flash accelerator are on, as enum port_flag. */
+static inline uint32_t accelerator_flags(void) {
+    const uint32_t acr = FLASH_ACR;
+    return (acr & FLASH_ACR_ICEN ? PORT_ICACHE : 0) | (acr & FLASH_ACR_DCEN ? PORT_DCACHE : 0) |
+           (acr & FLASH_ACR_PRFTEN ? PORT_PREFETCH : 0);
+}
 
 #endif

@@ -1,0 +1,55 @@
+/* Receives by interrupt into the ring, sends by polling. */
+#include "serial.h"
+
+#include "../port.h"
+#include "family.h"
+#include "gpio.h"
+#include "ring.h"
+#include "startup.h"
+
+#define FLUSH_POLLS 1000000u /* at least 10 ms at 550 MHz: more than a full FIFO takes at 115200 baud */
+
+_Static_assert(USART_BAUD_FITS(PORT_UART_HZ, BOARD_UART_BAUD), "uart.baud: more than 1 % off at this clock");
+
+static struct ring received;
+
+void serial_start(uint32_t uart_hz) {
+    gpio_alternate(BOARD_UART_TX_PORT, BOARD_UART_TX_PIN, BOARD_UART_AF);
+    gpio_alternate(BOARD_UART_RX_PORT, BOARD_UART_RX_PIN, BOARD_UART_AF);
+    *PORT_UART_ENABLE_REG |= PORT_UART_ENABLE;
+    (void)*PORT_UART_ENABLE_REG; /* the clock reaches the block after the next bus access */
+    usart_start(PORT_UART, uart_hz, BOARD_UART_BAUD);
+    nvic_enable(PORT_UART_IRQ);
+}
+
+void uart_irq_handler(void) {
+    /* A loop, since QEMU may deliver the next byte within the read of DR and then lowers the interrupt line. A byte lost to an
+     * overrun the checksum will find. */
+    uint8_t byte;
+    enum usart_event event;
+    while ((event = usart_receive(PORT_UART, &byte)) != USART_NOTHING)
+        if (event == USART_BYTE) ring_put(&received, byte);
+}
+
+uint32_t port_read(uint8_t *bytes, uint32_t capacity) {
+    return ring_take(&received, bytes, capacity);
+}
+
+void port_write(const uint8_t *bytes, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        while (!usart_has_room(PORT_UART)) {}
+        usart_send(PORT_UART, bytes[i]);
+    }
+}
+
+void port_flush(void) {
+    if (!usart_started(PORT_UART)) return;
+    for (uint32_t i = 0; i < FLUSH_POLLS && !usart_is_idle(PORT_UART); i++) {}
+}
+
+void port_wait(void) {
+    /* masked, so that a byte between the look and the sleep is pending and WFI falls through */
+    IRQ_DISABLE();
+    if (ring_empty(&received)) WFI();
+    IRQ_ENABLE();
+}
