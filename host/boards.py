@@ -55,10 +55,11 @@ class MemoryBank(Region):
 
 @dataclass(frozen=True)
 class Clock:
-    """Core clock that start-up aims at, and the crystal that it comes from (0: none)."""
+    """Core clock that start-up aims at, and the crystal (with `bypass`: the signal) that it comes from; 0 for none."""
 
     hz: int
     crystal_hz: int
+    bypass: bool
 
 
 @dataclass(frozen=True)
@@ -237,7 +238,10 @@ def _bank(fields: _Fields) -> MemoryBank:
 
 
 def _clock(fields: _Fields) -> Clock:
-    clock = Clock(fields.positive("hz"), fields.take("crystal_hz", int))
+    bypass = fields.take("bypass", bool) if "bypass" in fields else False
+    clock = Clock(fields.positive("hz"), fields.take("crystal_hz", int), bypass)
+    if bypass and clock.crystal_hz == 0:
+        raise fields.wrong("bypass", "needs crystal_hz, the frequency of the signal")
     fields.finish()
     return clock
 

@@ -50,6 +50,7 @@ WRONG = {
     "core: must be one of m4, m7, m33": lambda m: m["tinyconv"].update(core="m0"),
     "crystl_hz: is no field": lambda m: m["tinyconv"]["clock"].update(crystl_hz=1),
     "hz: must be above 0": lambda m: m["tinyconv"]["clock"].update(hz=0),
+    "bypass: needs crystal_hz": lambda m: m["tinyconv"]["clock"].update(bypass=True, crystal_hz=0),
     "baud: must be int": lambda m: m["tinyconv"]["uart"].update(baud="fast"),
     "emulated: must be bool": lambda m: m["tinyconv"].update(emulated=1),
     "tx: 'P9' is no pin": lambda m: m["tinyconv"]["uart"].update(tx="P9"),
@@ -92,6 +93,8 @@ def test_the_header_has_the_pins_as_numbers():
         "#define BOARD_UART_RX_PIN 11u",
         "#define BOARD_UART_AF 7u",
         "#define BOARD_CLOCK_HZ 168000000u",
+        "#define BOARD_CRYSTAL_BYPASS 0",
+        "#define BOARD_STM32F405 1",
         "#define BOARD_PLAN_ADDRESS 0x08040000u",
         "#define BOARD_EMULATED 0",
     ):

@@ -163,6 +163,7 @@ def config_header(facts: dict) -> str:
         "BOARD_ICOUNT_SHIFT": str(facts["emulator"]["icount_shift"] if facts["emulated"] else 0),
         "BOARD_CLOCK_HZ": f"{clock['hz']}u",
         "BOARD_CRYSTAL_HZ": f"{clock['crystal_hz']}u",
+        "BOARD_CRYSTAL_BYPASS": "1" if clock.get("bypass") else "0",
         "BOARD_PLAN_ADDRESS": f"{plan['address']}u",
         "BOARD_PLAN_BYTES": f"{plan['bytes']}u",
         "BOARD_UART_INSTANCE": str(uart["instance"]),
@@ -175,6 +176,8 @@ def config_header(facts: dict) -> str:
             values[f"BOARD_UART_{role.upper()}_PIN"] = f"{pin}u"
     if "af" in uart:
         values["BOARD_UART_AF"] = f"{uart['af']}u"
+    if "cmsis_pack" in facts:
+        values[f"BOARD_{_line(facts['cmsis_pack'])}"] = "1"
     lines = [f"#define {name} {value}" for name, value in values.items()]
     return "\n".join(
         [
