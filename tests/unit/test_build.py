@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -122,6 +123,16 @@ def test_the_firmware_fits_and_leaves_the_pool(board):
     firmware = build.build(board)
     assert firmware.bin.stat().st_size == firmware.code_bytes <= board.firmware_region.bytes
     assert board.ram_bytes - firmware.ram_bytes >= 112 * 1024, "vww needs a pool of 112 KiB"
+
+
+def test_boards_of_one_core_share_objects(board, monkeypatch, tmp_path):
+    build.build(board)
+    monkeypatch.setenv("PLATFORMIO_BUILD_DIR", str(tmp_path))
+    lines: list[str] = []
+    build.build(boards.load_board("adafruit_feather_f405"), force=True, progress=lines.append)
+    compiled = [Path(line.split()[1]) for line in lines if line.startswith("Compiling")]
+    folders = {path.relative_to(tmp_path).parts[2] for path in compiled}
+    assert folders == {"app", "port"}, "kernels, link and runtime are there already"
 
 
 def test_a_compile_error_is_told(board, monkeypatch, tmp_path):

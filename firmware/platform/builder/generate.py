@@ -44,20 +44,25 @@ WARNING_FLAGS = [
     "-Wwrite-strings",
 ]
 LINK_FLAGS = ["-nostartfiles", "-static", "-Wl,--gc-sections", "-Wl,--fatal-warnings", "-Wl,--build-id=none"]
-# Folders of firmware/ that are compiled besides those of the port.
-SOURCE_FOLDERS = ("app", "kernels", "link", "runtime")
+# Folders of firmware/ whose objects depend on the core and its flags alone: boards of one core share them.
+SHARED_FOLDERS = ("kernels", "link", "runtime")
 HASH_BYTES = 8
 
 
 def source_folders(family: str) -> list[str]:
     """Folders below firmware/ whose C files make the firmware of this board."""
-    return [*SOURCE_FOLDERS, *port_folders(family)]
+    return [*SHARED_FOLDERS, "app", *port_folders(family)]
 
 
 def port_folders(family: str) -> list[str]:
     """Folders below firmware/ that make the family's port and are searched for its headers."""
     shared = ["port/stm32"] if family.startswith("stm32") else []
     return ["port/common", *shared, f"port/{family}"]
+
+
+def objects_name(core: str, extra_flags: str = "") -> str:
+    """Folder of the shared objects, one for each set of flags."""
+    return f"{core}-{hashlib.sha256(extra_flags.encode()).hexdigest()[:8]}" if extra_flags else core
 
 
 def bank(facts: dict, name: str) -> dict:

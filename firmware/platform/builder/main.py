@@ -1,5 +1,10 @@
-"""SCons script that PlatformIO runs: compiles and links the firmware of $BOARD."""
+"""SCons script that PlatformIO runs: compiles and links the firmware of $BOARD.
 
+What does not depend on the board is compiled once for all boards of a core, to .pio/objects/<core>: outside the
+build folder, which PlatformIO empties when a file is added. One process at a time builds there; the lock goes with it.
+"""
+
+import fcntl
 import os
 import sys
 from pathlib import Path
@@ -17,6 +22,12 @@ root = Path(env.subst("$PROJECT_DIR"))
 generated = Path(env.subst("$BUILD_DIR")) / "generated"
 cpu_flags = generate.CPU_FLAGS[facts["core"]]
 extra_flags = " ".join(env.get("BUILD_FLAGS", []))
+objects = Path(env.subst("$PROJECT_WORKSPACE_DIR")) / "objects"
+
+objects.mkdir(parents=True, exist_ok=True)
+fcntl.flock(os.open(objects / "lock", os.O_CREAT | os.O_RDWR), fcntl.LOCK_EX)  # a number: nothing closes it
+# how the shared objects were made must be known to every board's build
+env.SConsignFile(str(objects / ".sconsign"))
 
 generate.write_if_changed(generated / "board_config.h", generate.config_header(facts))
 generate.write_if_changed(generated / "board.ld", generate.linker_script(facts))
@@ -24,6 +35,12 @@ digest = generate.build_hash(root, board.id, facts["family"], extra_flags)
 generate.write_if_changed(
     generated / "build_generated.h", generate.build_header(board.id, generate.flags_text(facts), digest)
 )
+
+
+def only(folders):
+    """A source filter for the folders, which are below firmware/."""
+    return ["-<*>", *(f"+<{folder}/>" for folder in folders)]
+
 
 env.Replace(
     CC="arm-none-eabi-gcc",
@@ -47,12 +64,23 @@ env.Append(
     ASPPFLAGS=["-x", "assembler-with-cpp"],
     CFLAGS=["-std=gnu11"],
     CCFLAGS=cpu_flags + generate.COMPILE_FLAGS + generate.WARNING_FLAGS,
+    LINKFLAGS=[*cpu_flags, "-O2", *generate.LINK_FLAGS, f"-Wl,-Map={env.subst('$BUILD_DIR')}/firmware.map"],
+    SRC_FILTER=only(["app", *generate.port_folders(facts["family"])]),
+)
+shared = env.Clone()
+shared.ProcessFlags(shared.get("BUILD_FLAGS"))
+shared.ProcessUnFlags(shared.get("BUILD_UNFLAGS"))
+shared.ProcessCompileDbToolchainOption()
+shared.BuildSources(
+    str(objects / generate.objects_name(facts["core"], extra_flags)),
+    "$PROJECT_SRC_DIR",
+    only(generate.SHARED_FOLDERS),
+)
+env.Append(
     CPPPATH=[
         str(generated),
         *(str(root / "firmware" / folder) for folder in generate.port_folders(facts["family"])),
-    ],
-    LINKFLAGS=[*cpu_flags, "-O2", *generate.LINK_FLAGS, f"-Wl,-Map={env.subst('$BUILD_DIR')}/firmware.map"],
-    SRC_FILTER=["-<*>"] + [f"+<{folder}/>" for folder in generate.source_folders(facts["family"])],
+    ]
 )
 
 elf = env.BuildProgram()
