@@ -20,6 +20,9 @@ settings.register_profile("ci", **_COMMON, max_examples=100, derandomize=True)
 settings.register_profile("long", **_COMMON, max_examples=5000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "default"))
 
+# Commands without --board must not pick a board that happens to be plugged in.
+os.environ["TINYCONV_BOARD"] = "emu_stm32f405"
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("tinyconv")
