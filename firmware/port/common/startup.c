@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "../port.h"
+#include "cache.h"
 #include "cortexm.h"
 #include "family.h" /* PORT_UART_IRQ */
 #include "startup.h"
@@ -29,6 +30,9 @@ struct fault_record {
 static struct fault_record kept_fault __attribute__((section(".noinit")));
 static struct port_fault last_fault;
 
+typedef void vector(void);
+extern vector *const vectors[16 + PORT_UART_IRQ + 1];
+
 int main(void);
 void reset_handler(void);
 void fault_handler(void);
@@ -40,6 +44,7 @@ static uint32_t fault_check(const struct fault_record *record) {
 }
 
 void reset_handler(void) {
+    SCB_VTOR = (uint32_t)vectors; /* whatever address the chip, a boot loader or a debugger came from */
     SCB_CPACR |= CPACR_CP10_CP11_FULL;
     DSB();
     ISB();
@@ -83,6 +88,7 @@ struct port_fault port_last_fault(void) {
 
 void port_reset(void) {
     port_flush();
+    caches_clean(); /* else the reset drops what record_fault() wrote */
     DSB();
     SCB_AIRCR = AIRCR_VECTKEY | AIRCR_SYSRESETREQ;
     DSB();
@@ -99,10 +105,8 @@ const uint8_t *port_flash_plan(uint32_t *bytes) {
     return (const uint8_t *)BOARD_PLAN_ADDRESS;
 }
 
-typedef void vector(void);
-
 /* Only one interrupt is ever enabled, so the table ends with it. */
-__attribute__((section(".vectors"), used)) static vector *const vectors[16 + PORT_UART_IRQ + 1] = {
+__attribute__((section(".vectors"), used)) vector *const vectors[16 + PORT_UART_IRQ + 1] = {
     (vector *)__stack_end,
     reset_handler,
     fault_handler, /* NMI */
