@@ -1,86 +1,37 @@
-/* STM32F405/407/415/417: registers that the port uses. Names as in the reference manual RM0090. */
+/* STM32F405, F407 (RM0090) and F446 (RM0390): what differs from the STM32F7, and limits of the clock at 2.7 to 3.6 V. */
 #ifndef TINYCONV_FAMILY_H
 #define TINYCONV_FAMILY_H
 
-#include "../port.h"
-#include "board_config.h" /* generated from the board's manifest */
-#include "cortexm.h"
+#include "f4_f7.h"
 #include "usart_v1.h"
 
-struct rcc {
-    volatile uint32_t CR, PLLCFGR, CFGR, CIR;
-    volatile uint32_t AHB1RSTR, AHB2RSTR, AHB3RSTR, reserved0;
-    volatile uint32_t APB1RSTR, APB2RSTR, reserved1[2];
-    volatile uint32_t AHB1ENR, AHB2ENR, AHB3ENR, reserved2;
-    volatile uint32_t APB1ENR, APB2ENR;
-};
-#define RCC                  ((struct rcc *)0x40023800u)
-#define RCC_CR_HSION         (1u << 0)
-#define RCC_CR_HSIRDY        (1u << 1)
-#define RCC_CR_HSEON         (1u << 16)
-#define RCC_CR_HSERDY        (1u << 17)
-#define RCC_CR_PLLON         (1u << 24)
-#define RCC_CR_PLLRDY        (1u << 25)
-#define RCC_PLLCFGR_RESERVED 0xf0000000u /* to be left as at reset */
-#define RCC_PLLCFGR_SRC_HSE  (1u << 22)
-#define RCC_CFGR_SW_PLL      2u
-#define RCC_CFGR_SWS_MASK    (3u << 2)
-#define RCC_CFGR_SWS_PLL     (2u << 2)
-#define RCC_CFGR_PPRE1_DIV4  (5u << 10)
-#define RCC_CFGR_PPRE2_DIV2  (4u << 13)
-#define RCC_APB1ENR_PWREN    (1u << 28)
-
-#define FLASH_ACR              REG32(0x40023c00u)
-#define FLASH_ACR_LATENCY_MASK 0xfu
-#define FLASH_ACR_PRFTEN       (1u << 8)
-#define FLASH_ACR_ICEN         (1u << 9)
-#define FLASH_ACR_DCEN         (1u << 10)
-
-#define PWR_CR            REG32(0x40007000u)
-#define PWR_CR_VOS_SCALE1 (1u << 14)
-
-#define GPIO_BASE       0x40020000u
-#define GPIO_ENABLE_REG (&RCC->AHB1ENR)
-#define TIM2_ENABLE_REG (&RCC->APB1ENR)
-#define TIM2_ENABLE     (1u << 0)
-
-#define RESET_CLOCK_HZ 16000000u
-#define APB1_DIVIDER   4u /* at the manifest's clock */
-#define APB2_DIVIDER   2u
-
-/* base address, interrupt, bit in APB1ENR or APB2ENR, and which of the two buses */
-#if BOARD_UART_INSTANCE == 1
-    #define PORT_UART        ((struct usart *)0x40011000u)
-    #define PORT_UART_IRQ    37
-    #define PORT_UART_ENABLE (1u << 4)
-    #define PORT_UART_BUS    2
-#elif BOARD_UART_INSTANCE == 2
-    #define PORT_UART        ((struct usart *)0x40004400u)
-    #define PORT_UART_IRQ    38
-    #define PORT_UART_ENABLE (1u << 17)
-    #define PORT_UART_BUS    1
-#elif BOARD_UART_INSTANCE == 3
-    #define PORT_UART        ((struct usart *)0x40004800u)
-    #define PORT_UART_IRQ    39
-    #define PORT_UART_ENABLE (1u << 18)
-    #define PORT_UART_BUS    1
-#elif BOARD_UART_INSTANCE == 6
-    #define PORT_UART        ((struct usart *)0x40011400u)
-    #define PORT_UART_IRQ    71
-    #define PORT_UART_ENABLE (1u << 5)
-    #define PORT_UART_BUS    2
+/* CORE_MAX_HZ with over-drive, NORMAL_MAX_HZ without */
+#if defined(BOARD_STM32F405) || defined(BOARD_STM32F407)
+    #define CORE_MAX_HZ         168000000u
+    #define NORMAL_MAX_HZ       168000000u
+    #define APB1_MAX_HZ         42000000u
+    #define APB2_MAX_HZ         84000000u
+    #define PWR_CR_VOS_MASK     (1u << 14)
+    #define PWR_CR_VOS_SCALE1   (1u << 14)
+    #define PWR_VOS_FOLLOWS_PLL 0 /* scale 1 is what the chip comes up with */
+#elif defined(BOARD_STM32F446)
+    #define CORE_MAX_HZ         180000000u
+    #define NORMAL_MAX_HZ       168000000u
+    #define APB1_MAX_HZ         45000000u
+    #define APB2_MAX_HZ         90000000u
+    #define PWR_CR_VOS_MASK     (3u << 14)
+    #define PWR_CR_VOS_SCALE1   (3u << 14)
+    #define PWR_VOS_FOLLOWS_PLL 1
 #else
-    #error "uart.instance must be 1, 2, 3 or 6"
+    #error "stm32f4: cmsis_pack must be an STM32F405, F407 or F446"
 #endif
 
-#if PORT_UART_BUS == 1
-    #define PORT_UART_ENABLE_REG (&RCC->APB1ENR)
-    #define PORT_UART_DIVIDER    APB1_DIVIDER
-#else
-    #define PORT_UART_ENABLE_REG (&RCC->APB2ENR)
-    #define PORT_UART_DIVIDER    APB2_DIVIDER
-#endif
-#define PORT_UART_HZ (BOARD_CLOCK_HZ / PORT_UART_DIVIDER)
+#define FLASH_ACR_ICEN   (1u << 9)
+#define FLASH_ACR_DCEN   (1u << 10)
+#define FLASH_ACR_ICRST  (1u << 11) /* only while ICEN is 0 */
+#define FLASH_ACR_DCRST  (1u << 12) /* only while DCEN is 0 */
+#define FLASH_ACR_RESET  (FLASH_ACR_ICRST | FLASH_ACR_DCRST)
+#define FLASH_ACR_ENABLE (FLASH_ACR_PRFTEN | FLASH_ACR_ICEN | FLASH_ACR_DCEN)
 
 /* Which parts of the flash accelerator are on, as enum port_flag. */
 static inline uint32_t accelerator_flags(void) {
