@@ -27,7 +27,6 @@ COMMANDS = (
     "compare-conv",
     "boards",
     "ports",
-    "udev",
     "models",
 )
 

@@ -8,7 +8,6 @@ import os
 import tempfile
 
 from host.errors import PortBusyError
-from host.transport.holder import describe
 
 try:
     import fcntl
@@ -36,8 +35,7 @@ class PortLock:
             with os.fdopen(fd, "rb") as file:
                 owner = file.read(32).decode("ascii", "replace").strip()
             raise PortBusyError(
-                f"{port} is in use by another host"
-                + (f" ({describe(int(owner))})" if owner.isdigit() else ""),
+                f"{port} is in use by another host" + (f" (process {owner})" if owner.isdigit() else ""),
                 "end it first",
             ) from None
         self._fd = fd

@@ -5,12 +5,14 @@ from __future__ import annotations
 import configparser
 import copy
 import json
+import subprocess
+from pathlib import Path
 
 import pytest
 
 from host import boards, build
 from host.errors import HostError, UnknownBoardError
-from host.project import boards_dir, root
+from host.project import boards_dir, firmware_dir, root
 
 
 def manifest(board_id: str = "emu_stm32f405") -> dict:
@@ -108,3 +110,104 @@ def test_the_linker_script_places_the_stack_first_and_ends_with_the_bank():
     order = [".stack (NOLOAD) :", ".data :", ".bss (NOLOAD) :", ".noinit (NOLOAD) :", "__pool_end ="]
     places = [script.index(part) for part in order]
     assert places == sorted(places)
+
+
+KIB = 1024
+F4_SECTORS = (
+    [16 * KIB] * 4 + [64 * KIB] + [128 * KIB] * 7
+)  # RM0090 table 5; the F446 ends after the eighth, RM0390 table 4
+F7_SECTORS = [32 * KIB] * 4 + [128 * KIB] + [256 * KIB] * 3  # RM0385 table 3
+F767_SECTORS = [32 * KIB] * 4 + [128 * KIB] + [256 * KIB] * 7  # RM0410 table 3, one bank
+F767_TWO_BANKS = ([16 * KIB] * 4 + [64 * KIB] + [128 * KIB] * 7) * 2  # RM0410 table 4, nDBANK = 0
+SECTORS = {
+    "adafruit_feather_f405": [F4_SECTORS],
+    "disco_f407vg": [F4_SECTORS],
+    "nucleo_f446re": [F4_SECTORS[:8]],
+    "disco_f746ng": [F7_SECTORS],
+    "nucleo_f746zg": [F7_SECTORS],
+    "nucleo_f767zi": [F767_SECTORS, F767_TWO_BANKS],
+}
+
+
+@pytest.mark.parametrize("board_id", SECTORS)
+def test_firmware_and_plan_are_whole_erase_sectors(board_id):
+    board = boards.load_board(board_id)
+    flash = next(bank for bank in board.memory if bank.kind == "flash")
+    for sectors in SECTORS[board_id]:
+        assert sum(sectors) == flash.bytes
+        ends = {flash.address + sum(sectors[:i]) for i in range(len(sectors) + 1)}
+        regions = (board.firmware_region, board.plan_region)
+        assert {edge for region in regions for edge in (region.address, region.end)} <= ends
+
+
+# From the user manuals that boards/README.md names: clock, crystal, bypass, USART, TX, RX, alternate function.
+WIRING = {
+    "adafruit_feather_f405": (168, 12, False, 3, "PB10", "PB11", 7),
+    "disco_f407vg": (168, 8, False, 2, "PA2", "PA3", 7),
+    "nucleo_f446re": (180, 8, True, 2, "PA2", "PA3", 7),
+    "disco_f746ng": (216, 25, False, 1, "PA9", "PB7", 7),
+    "nucleo_f746zg": (216, 8, True, 3, "PD8", "PD9", 7),
+    "nucleo_f767zi": (216, 8, True, 3, "PD8", "PD9", 7),
+}
+
+
+@pytest.mark.parametrize("board_id", WIRING)
+def test_clock_and_pins_are_those_of_the_manual(board_id):
+    board = boards.load_board(board_id)
+    clock, uart = board.clock, board.uart
+    said = (
+        clock.hz // 10**6,
+        clock.crystal_hz // 10**6,
+        clock.bypass,
+        uart.instance,
+        uart.tx,
+        uart.rx,
+        uart.af,
+    )
+    assert said == WIRING[board_id]
+
+
+# What no board's port may be compiled for, and the words in which the compiler says so.
+BEYOND = {
+    "disco_f407vg": {
+        "clock.hz: more than this chip can": lambda f: f["clock"].update(hz=170_000_000),
+        "clock.hz: whole MHz": lambda f: f["clock"].update(hz=150_500_000),
+        "clock.crystal_hz: whole MHz": lambda f: f["clock"].update(crystal_hz=7_372_800),
+        "clock.crystal_hz: 4 to 26 MHz": lambda f: f["clock"].update(crystal_hz=50_000_000),
+        "clock.hz: PLLN is 50 to 432": lambda f: f["clock"].update(hz=48_000_000),
+        "uart.baud: more than 1 % off": lambda f: f["uart"].update(baud=2_500_000),
+        "uart.instance must be": lambda f: f["uart"].update(instance=4),
+        "cmsis_pack must be an STM32F405": lambda f: f.update(cmsis_pack="STM32F429ZITx"),
+    },
+    "nucleo_f446re": {
+        "clock.hz: more than this chip can": lambda f: f["clock"].update(hz=181_000_000),
+        "a signal 1 to 50 MHz": lambda f: f["clock"].update(crystal_hz=52_000_000),
+    },
+    "disco_f746ng": {
+        "clock.hz: more than this chip can": lambda f: f["clock"].update(hz=217_000_000),
+        "cmsis_pack must be an STM32F746": lambda f: f.update(cmsis_pack="STM32F722ZETx"),
+    },
+}
+
+
+def complaints(facts: dict, folder: Path) -> str:
+    """What the compiler says of clock and serial line of a board with these facts."""
+    generate = build.generator()
+    (folder / "board_config.h").write_text(generate.config_header(facts))
+    firmware = firmware_dir()
+    said = ""
+    for source in (f"port/{facts['family']}/clock.c", "port/stm32/serial.c"):
+        command = [build.find_compiler(), "-fsyntax-only", *generate.CPU_FLAGS[facts["core"]], f"-I{folder}"]
+        command += [f"-I{firmware / port}" for port in generate.port_folders(facts["family"])]
+        said += subprocess.run([*command, firmware / source], capture_output=True, text=True).stderr
+    return said
+
+
+@pytest.mark.parametrize("board_id", BEYOND)
+def test_limits_of_the_chip_are_checked_at_compile_time(board_id, tmp_path):
+    facts = manifest(board_id)["tinyconv"]
+    assert complaints(facts, tmp_path) == ""
+    for message, change in BEYOND[board_id].items():
+        wrong = copy.deepcopy(facts)
+        change(wrong)
+        assert message in complaints(wrong, tmp_path), f"not refused: {message}"
