@@ -27,6 +27,7 @@ COMMANDS = (
     "compare-conv",
     "boards",
     "ports",
+    "udev",
     "models",
 )
 

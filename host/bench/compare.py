@@ -34,7 +34,10 @@ def load(path: Path) -> dict[str, Any]:
         saved = json.loads(path.read_text())
         if saved["schema"] != SCHEMA:
             raise InputError(f"{path}: has schema {saved['schema']}, not {SCHEMA}")
-        _ = [(r["case"], r["kernel"], *(r[unit] for unit in UNITS)) for r in saved["results"]]
+        _ = (
+            dict(saved["conditions"]),
+            [(r["case"], r["kernel"], *(r[unit] for unit in UNITS)) for r in saved["results"]],
+        )
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError) as error:
@@ -44,16 +47,17 @@ def load(path: Path) -> dict[str, Any]:
 
 def changes(bench: Bench, saved: dict[str, Any]) -> list[Change]:
     """What differs, the worst first. Raises InputError if the two cannot be compared."""
-    for name, now in (("board", bench.board), ("counter", bench.counter)):
-        if saved[name] != now:
-            raise InputError(f"the saved bench is of {name} {saved[name]}, this one of {now}")
+    then = {**saved, **saved["conditions"]}
+    for name, now in {"board": bench.board, "counter": bench.counter, **bench.conditions}.items():
+        if then.get(name) != now:
+            raise InputError(f"the saved bench is of {name} {then.get(name)}, this one of {now}")
     before = {(r["case"], r["kernel"]): r for r in saved["results"]}
     units = UNITS if bench.chip and saved["chip"] == bench.chip.name else UNITS[:1]
     found = []
     for result in bench.results:
         old = before.get((result.case, result.kernel), {})
         for unit in units:
-            then, now = old.get(unit), getattr(result, unit)
-            if then and now and then != now:
-                found.append(Change(result, unit, then, now))
+            was, now = old.get(unit), getattr(result, unit)
+            if was and now and was != now:
+                found.append(Change(result, unit, was, now))
     return sorted(found, key=lambda c: -c.percent)

@@ -19,13 +19,14 @@ from host.devices import open_device
 from host.errors import DeviceError, DoesNotFitError, UnsupportedError
 from host.experiment import STREAMED_BYTES
 from host.link.client import Client
+from host.link.hello import Hello
 from host.model.graph import Graph
 from host.oracle.run import run_graph
 from host.plan import choose
 from host.plan.costs import Costs
 from host.plan.network import Network, Step
 
-SCHEMA = 1
+SCHEMA = 2
 Progress = Callable[[str, int, int], None]
 
 
@@ -90,6 +91,7 @@ class Bench:
 
     board: str
     counter: str
+    conditions: dict[str, int | bool]  # what cycles depend on besides the code: see conditions_of()
     firmware: str
     compiler: str
     flags: str
@@ -116,10 +118,17 @@ class Bench:
             "schema": SCHEMA,
             "board": self.board,
             "counter": self.counter,
+            "conditions": self.conditions,
             "firmware": {"build": self.firmware, "compiler": self.compiler, "flags": self.flags},
             "chip": self.chip.name if self.chip else None,
             "results": [r.to_json() for r in self.results],
         }
+
+
+def conditions_of(hello: Hello) -> dict[str, int | bool]:
+    """Clock and caches of the device: cycles under others cannot be compared."""
+    names = ("clock_hz", "icache", "dcache", "prefetch")
+    return {name: getattr(hello, name) for name in names}
 
 
 def select(op: str = "*", kernel: str = "*", case: str = "*") -> list[tuple[Case, list[str]]]:
@@ -154,7 +163,9 @@ def bench(
     streamed = not board.emulated or port is not None
     with open_device(board, port, progress=say) as client:
         hello = client.hello
-        result = Bench(board.id, hello.counter, hello.build, hello.compiler, hello.flags, chip, [])
+        result = Bench(
+            board.id, hello.counter, conditions_of(hello), hello.build, hello.compiler, hello.flags, chip, []
+        )
         for done, (case, names) in enumerate(selection):
             progress("shapes", done, len(selection))
             result.results += _case(client, board, case, names, chip, streamed)

@@ -6,15 +6,14 @@ from pathlib import Path
 
 import click
 
-from host.commands.common import board_option, json_option, results, screen, write_json
+from host.commands.common import device_choice, device_options, json_option, results, screen, write_json
 from host.errors import InputError, NotExactError, RegressionError
 
 DEFAULT_THRESHOLD_PERCENT = 1.0
 
 
 @click.command("bench")
-@board_option
-@click.option("--port", "-p", help="Serial port or URL of the board; an emulated board needs none.")
+@device_options
 @click.option("--op", metavar="GLOB", default="*", help="Operators, as in params.def: conv2d, depthwise, ...")
 @click.option("--kernel", metavar="GLOB", default="*", help="Kernels: '*winograd*', '*_ref'.")
 @click.option(
@@ -32,8 +31,9 @@ DEFAULT_THRESHOLD_PERCENT = 1.0
 @click.option("--threshold", metavar="PERCENT", type=click.FloatRange(0), default=DEFAULT_THRESHOLD_PERCENT,
               show_default=True, help="How much more than before is a regression.")  # fmt: skip
 def command(
-    board: str, port: str | None, op: str, kernel: str, shape: str, cycles: bool, flash: str | None, mem: str | None,
-    json_file: str | None, save: str | None, costs: Path | None, compare: Path | None, threshold: float,
+    board: str | None, port: str | None, op: str, kernel: str, shape: str, cycles: bool, flash: str | None,
+    mem: str | None, json_file: str | None, save: str | None, costs: Path | None, compare: Path | None,
+    threshold: float,
 ) -> None:  # fmt: skip
     """Count every kernel on a grid of shapes, each result checked against the oracle.
 
@@ -41,7 +41,6 @@ def command(
     """
     from host.bench import compare as comparison
     from host.bench.measure import bench, select
-    from host.boards import load_board
     from host.cyclemodel.model import chip_of
     from host.plan.costs import keep
     from host.report.bench import print_bench, print_changes
@@ -52,10 +51,11 @@ def command(
         raise InputError(
             "no kernel and shape matches", "`host bench --shape 'fc*'` shows how shapes are named"
         )
-    the_board = load_board(board)
+    device = device_choice(board, port)
+    the_board = device.board
     chip = chip_of(the_board, flash, None, mem) if cycles or flash or mem else None
     with screen() as show:
-        done = bench(the_board, selection, port=port, chip=chip, progress=show, say=show.say)
+        done = bench(the_board, selection, port=device.port, chip=chip, progress=show, say=show.say)
     changed = comparison.changes(done, saved) if saved else []
     for file in (json_file, save):
         if file:

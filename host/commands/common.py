@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -16,12 +16,43 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from host import catalogue
 from host.errors import ModelMissingError, OutputError
 
+if TYPE_CHECKING:
+    from host.selection import Device
+
 STANDARD_OUTPUT = "-"
 DEFAULT_BOARD = "emu_stm32f405"
+BOARD_VARIABLE = "TINYCONV_BOARD"
 
 board_option = click.option(
     "--board", "-b", default=DEFAULT_BOARD, show_default=True, help="Board id; `host boards` lists them."
 )
+_PORT_HELP = (
+    "Serial port of the board, or socket://HOST:PORT or rfc2217://HOST:PORT; `host ports` lists them."
+)
+_DEVICE_HELP = (
+    "Board id; `host boards` lists them. Default: the board that is attached, or emu_stm32f405 if none is."
+)
+
+
+def device_options(command: Callable) -> Callable:
+    """--board and --port, for commands that use a device; device_choice() resolves what they leave open."""
+    for option in (
+        click.option("--port", "-p", metavar="PORT", help=_PORT_HELP),
+        click.option(
+            "--board", "-b", metavar="ID", envvar=BOARD_VARIABLE, show_envvar=True, help=_DEVICE_HELP
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def device_choice(board: str | None, port: str | None) -> Device:
+    """The device that these options mean; says on standard error which one it is if it had to be found."""
+    from host.selection import select_device
+
+    return select_device(board, port, say=lambda text: click.echo(text, err=True))
+
+
 json_option = click.option(
     "--json", "json_file", metavar="FILE", help="Write the result as JSON; - is standard output."
 )

@@ -10,8 +10,10 @@ import numpy as np
 
 from host import runner
 from host.commands.common import (
+    DEFAULT_BOARD,
     Screen,
-    board_option,
+    device_choice,
+    device_options,
     json_option,
     network_path,
     plan_choices,
@@ -25,8 +27,7 @@ from host.errors import NotExactError, OutputError
 
 @click.command("run")
 @click.argument("network", metavar="[NET]", required=False)
-@board_option
-@click.option("--port", "-p", help="Serial port or URL of the board; an emulated board needs none.")
+@device_options
 @click.option(
     "--input",
     "-i",
@@ -59,7 +60,7 @@ from host.errors import NotExactError, OutputError
 )
 @json_option
 def command(
-    network: str | None, board: str, port: str | None, source: str | None, resize: bool, runs: int, check: str,
+    network: str | None, board: str | None, port: str | None, source: str | None, resize: bool, runs: int, check: str,
     place: str, output: str | None, firmware: Path | None, predict: bool, json_file: str | None, **plan: Any,
 ) -> None:  # fmt: skip
     """Run NET on a board and check every output.
@@ -71,8 +72,9 @@ def command(
     from host import experiment
     from host.report.tables import print_run
 
+    device = device_choice(board or (DEFAULT_BOARD if firmware else None), port)
     options = experiment.Options(
-        board=board, port=port, source=source, resize=resize, runs=runs, check=check, place=place,
+        board=device.board.id, port=device.port, source=source, resize=resize, runs=runs, check=check, place=place,
         firmware=firmware, predict=predict, **plan_choices(**plan),
     )  # fmt: skip
     with screen() as show:

@@ -8,7 +8,8 @@ import click
 from rich.table import Table
 
 from host.commands.common import (
-    board_option,
+    device_choice,
+    device_options,
     json_option,
     network_path,
     results,
@@ -20,8 +21,7 @@ from host.commands.common import (
 
 @click.command("tune")
 @click.argument("network", metavar="[NET]", required=False)
-@board_option
-@click.option("--port", "-p", help="Serial port or URL of the board; an emulated board needs none.")
+@device_options
 @click.option(
     "--flash", metavar="CHIP", help="Rank by modelled cycles with this chip's flash: l4r5, f405 or none."
 )
@@ -31,37 +31,42 @@ from host.commands.common import (
 )
 @json_option
 def command(
-    network: str | None, board: str, port: str | None, flash: str | None, slimmed: bool, save: Path | None,
+    network: str | None, board: str | None, port: str | None, flash: str | None, slimmed: bool, save: Path | None,
     json_file: str | None,
 ) -> None:  # fmt: skip
     """Time every kernel that supports a layer, on the device, for all layers of NET; later runs use the fastest.
 
     Without NET: the built-in classifier of handwritten digits.
     """
-    from host import boards, tune
+    from host import tune
     from host.cyclemodel.model import chip_of
     from host.data import digits
     from host.plan.costs import keep, tuned_path
 
+    device = device_choice(board, port)
     with screen() as show:
         path = network_path(network, show) if network else digits.model_path()
-        chip = chip_of(boards.load_board(board), flash) if flash else None
+        chip = chip_of(device.board, flash) if flash else None
         costs, tuned = tune.tune(
-            path, board, port=port, chip=chip, slimmed=slimmed, progress=show, say=show.say
+            path, device.board.id, port=device.port, chip=chip, slimmed=slimmed, progress=show, say=show.say
         )
-    kept = tuned_path(board)
+    kept = tuned_path(device.board.id)
     keep(costs, kept)
     if save:
         costs.save(save)
     if json_file:
         layers = [{"index": t.index, "op": t.step.op_kind, "costs": dict(t.ranking)} for t in tuned]
         write_json(
-            {"schema": 1, "board": board, "unit": costs.unit, "kept": str(kept), "layers": layers}, json_file
+            {"schema": 1, "board": device.board.id, "unit": costs.unit, "kept": str(kept), "layers": layers},
+            json_file,
         )
     if json_file == "-":
         return
     table = Table(
-        title=f"{path.stem} on {board}, {costs.unit}", title_justify="left", pad_edge=False, box=None
+        title=f"{path.stem} on {device.board.id}, {costs.unit}",
+        title_justify="left",
+        pad_edge=False,
+        box=None,
     )
     for header in ("#", "operator", "fastest"):
         table.add_column(header, no_wrap=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from host.errors import DeviceError, HostError, LinkError
@@ -81,15 +81,16 @@ class Client:
         """The conversation, for tests and statistics."""
         return self._session
 
-    def connect(self) -> Hello:
+    def connect(self, timeouts: Sequence[float] = _HELLO_TIMEOUTS_S) -> Hello:
         """Begins a new conversation, whatever state the line and the device were in.
 
+        `timeouts`: how long to wait for the answer at each attempt, in seconds.
         Raises LinkError if nothing answers, ProtocolMismatchError for firmware of another version.
         """
         self._session = Session(self.transport, self._clock)
         self._session.drain()
         self._number = secrets.randbits(32)
-        return self._say_hello()
+        return self._say_hello(timeouts)
 
     def ping(self, payload: bytes = b"") -> bytes:
         """The payload as it comes back."""
@@ -161,9 +162,9 @@ class Client:
             _expect("COUNTS", answer, 4 * n)
         return struct.unpack(f"<{steps}I", b"".join(answers))
 
-    def _say_hello(self) -> Hello:
+    def _say_hello(self, timeouts: Sequence[float] = _HELLO_TIMEOUTS_S) -> Hello:
         payload = self._session.call(
-            "HELLO", struct.pack("<I", self._number), timeouts=_HELLO_TIMEOUTS_S, ignore_damage=True
+            "HELLO", struct.pack("<I", self._number), timeouts=timeouts, ignore_damage=True
         )
         if len(payload) < 16 or struct.unpack_from("<H", payload)[0] != wire.VERSION:
             raise mismatch(payload)

@@ -8,6 +8,7 @@ import os
 import tempfile
 
 from host.errors import PortBusyError
+from host.transport.holder import describe
 
 try:
     import fcntl
@@ -35,7 +36,8 @@ class PortLock:
             with os.fdopen(fd, "rb") as file:
                 owner = file.read(32).decode("ascii", "replace").strip()
             raise PortBusyError(
-                f"{port} is in use by another host" + (f" (process {owner})" if owner.isdigit() else ""),
+                f"{port} is in use by another host"
+                + (f" ({describe(int(owner))})" if owner.isdigit() else ""),
                 "end it first",
             ) from None
         self._fd = fd

@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 
 import serial
 
-from host import ports
+from host import ports, udev
 from host.errors import LinkError, PortBusyError, PortError, PortMissingError
 from host.transport.base import Transport
+from host.transport.holder import holders
 from host.transport.lock import PortLock
 
 _WRITE_TIMEOUT_S = 10.0
@@ -142,14 +143,14 @@ class SerialTransport:
 def _open_error(port: str, e: Exception) -> PortError:
     code = getattr(e, "errno", None)
     if code in (errno.EBUSY, errno.EAGAIN) or "exclusively lock" in str(e):
-        return PortBusyError(f"{port} is in use by another program", "end it first")
+        who = ", ".join(holders(port))
+        return PortBusyError(
+            f"{port} is in use by another program" + (f" ({who})" if who else ""), "end it first"
+        )
     if code in (errno.EACCES, errno.EPERM) or "PermissionError" in str(e):
         if os.name != "posix":  # Windows says so for a port that is open elsewhere
             return PortBusyError(f"{port} is in use by another program", "end it first")
-        return PortError(
-            f"no permission to open {port}",
-            "on Linux join the group that owns it: sudo usermod -aG dialout $USER, then log in again",
-        )
+        return PortError(f"no permission to open {port}", udev.hint())
     if "://" in port:
         return PortMissingError(f"cannot open {port}: {e}")
     if code == errno.ENOENT or not os.path.exists(port):

@@ -83,6 +83,8 @@ def test_changes_are_found(once, tmp_path):
     assert worst.result is once.results[0] and worst.percent > 0 > best.percent
     with pytest.raises(errors.InputError, match="emu_cortex_m7"):
         compare.changes(once, {**saved, "board": "emu_cortex_m7"})
+    with pytest.raises(errors.InputError, match="of icache True, this one of False"):
+        compare.changes(once, {**saved, "conditions": {**saved["conditions"], "icache": True}})
     file.write_text("{}")
     with pytest.raises(errors.InputError, match="--save"):
         compare.load(file)

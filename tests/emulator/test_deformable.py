@@ -9,12 +9,6 @@ from host.api import run
 from tests.unit.test_deformable_networks import int16_network
 
 
-@pytest.fixture
-def board(request) -> dict[str, str | None]:
-    """Board and port of this test run."""
-    return {"board": request.config.getoption("--board"), "port": request.config.getoption("--port")}
-
-
 @pytest.mark.parametrize("kernels", ["all", "ref"])
 def test_int16_offsets_as_input_and_constant(board, kernels):
     report = run(int16_network(), check="layers", kernels=kernels, **board).report

@@ -17,11 +17,11 @@ from host.errors import DeviceError, EmulatorError, PortBusyError
 
 
 @pytest.fixture
-def board(request) -> str:
-    name = request.config.getoption("--board")
-    if not load_board(name).emulated:
-        pytest.skip(f"{name} is a real board")
-    return name
+def board(station) -> str:
+    """QEMU's board, which this test starts by itself."""
+    if station.entry.port or not load_board(station.entry.board).emulated:
+        pytest.skip(f"{station.entry.name} is not QEMU")
+    return station.entry.board
 
 
 def test_a_plan_in_flash_outlives_a_reset(board):

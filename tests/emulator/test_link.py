@@ -58,13 +58,14 @@ def body_of(frame: bytes) -> bytearray:
     return bytearray(cobs.decode(frame[:-1]))
 
 
-def test_hello(dut, request):
+def test_hello(dut, station):
     hello = dut.hello
-    assert hello.board == request.config.getoption("--board")
+    assert hello.board == station.entry.board
     assert (hello.protocol_version, hello.plan_version) == (wire.VERSION, PLAN_VERSION)
     assert len(hello.build) == 16
     assert hello.clock_hz >= 1_000_000
-    assert hello.emulated == (hello.clock_source == "emulated") == (hello.counter == "instructions")
+    assert hello.emulated == (hello.counter == "instructions")
+    assert hello.emulated or hello.clock_source != "emulated"
     assert hello.core.startswith("cortex-m")
     assert hello.pool_bytes > 16_000
     assert hello.max_payload_bytes >= 256

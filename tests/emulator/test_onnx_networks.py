@@ -31,12 +31,6 @@ SAMPLES = 24
 STEPS = 1
 
 
-@pytest.fixture
-def board(request) -> dict[str, str | None]:
-    """Board and port of this test run, as Options has them."""
-    return {"board": request.config.getoption("--board"), "port": request.config.getoption("--port")}
-
-
 @pytest.mark.parametrize("form", FORMS)
 def test_every_layer_is_exact(board, form: str) -> None:
     result = run(DATA / f"{form}.onnx", Options(**board, source="random:1", check="layers")).result

@@ -22,12 +22,6 @@ from tests.emulator.test_cli import refused
 EXAMPLES = sorted((Path(host.data.__file__).parent / "examples").glob("*.py"))
 
 
-@pytest.fixture
-def board(request) -> dict[str, str | None]:
-    """Board and port of this test run."""
-    return {"board": request.config.getoption("--board"), "port": request.config.getoption("--port")}
-
-
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_is_exact_in_every_layer(board, path: Path):
     report = run(path, check="layers", **board).report

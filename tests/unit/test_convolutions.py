@@ -33,7 +33,7 @@ def results(shape: Shape) -> Comparison:
 
 
 def compared() -> Comparisons:
-    bench = Bench("board", "instructions", "", "", "", None, [])
+    bench = Bench("board", "instructions", {}, "", "", "", None, [])
     return Comparisons(
         bench, [results(shape) for shape in (*select("resnet18", "1x1*"), *select("squeeze*", "1x1 13*"))]
     )
@@ -114,7 +114,7 @@ def test_a_case_that_ways_share_is_run_once(monkeypatch):
             for case, kernels in selection
             for kernel in kernels
         ]
-        return Bench(board.id, "instructions", "", "", "", None, found)
+        return Bench(board.id, "instructions", {}, "", "", "", None, found)
 
     monkeypatch.setattr("host.bench.convolutions.bench", bench)
     done = compare(boards.load_board("emu_stm32f405"), select(shape="1x1 13x13 64*"))

@@ -205,11 +205,11 @@ def test_a_port_held_by_another_program(terminal):
 def test_two_hosts_on_one_port(terminal, served_device, tmp_path):
     for port in (terminal, served_device):
         first = open_port(port)
-        with pytest.raises(PortBusyError, match=rf"in use by another host \(process {os.getpid()}\)"):
+        with pytest.raises(PortBusyError, match=rf"in use by another host \(process {os.getpid()}, .+\)"):
             open_port(port)
         code = f"from host.transport.serial import open_port; open_port({port!r})"
         other = subprocess.run([sys.executable, "-c", code], cwd=root(), capture_output=True, text=True)
-        assert f"PortBusyError: {port} is in use by another host (process {os.getpid()})" in other.stderr
+        assert f"PortBusyError: {port} is in use by another host (process {os.getpid()}, " in other.stderr
         first.close()
         open_port(port).close()
     link = tmp_path / "by-id"
@@ -234,6 +234,8 @@ def test_a_port_that_disappears():
 
 def test_list_ports_marks_the_probe(monkeypatch):
     class Info:
+        location = "1-2:1.2"
+
         def __init__(self, device, vid=None, pid=None, serial_number=None):
             self.device, self.vid, self.pid, self.serial_number = device, vid, pid, serial_number
             self.description = "n/a" if vid is None else "STM32 STLink"
@@ -245,9 +247,9 @@ def test_list_ports_marks_the_probe(monkeypatch):
     ]
     monkeypatch.setattr(ports._pyserial, "comports", lambda: found)
     assert ports.list_ports() == [
-        ports.SerialPort("/dev/ttyACM0", "STM32 STLink", "0483:374b", "066F", True),
-        ports.SerialPort("/dev/ttyUSB0", "STM32 STLink", "0403:6001", "", False),
-        ports.SerialPort("/dev/ttyS0", "", "", "", False),
+        ports.SerialPort("/dev/ttyACM0", "STM32 STLink", "0483:374b", "066F", True, "V2-1", "1-2:1.2"),
+        ports.SerialPort("/dev/ttyUSB0", "STM32 STLink", "0403:6001", "", False, "", "1-2:1.2"),
+        ports.SerialPort("/dev/ttyS0", "", "", "", False, "", "1-2:1.2"),
     ]
 
 
