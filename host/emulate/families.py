@@ -18,6 +18,10 @@ class Family(Protocol):
     MANUALS: str
     # What a pin is in an alternate function, from the datasheet: ("PB10", 7): "USART3_TX". Of USARTs only.
     PIN_FUNCTIONS: dict[tuple[str, int], str]
+    # Where the core looks for its vectors after a reset, with the boot pins and option bytes as delivered.
+    BOOT_ADDRESS: int
+    # Further addresses at which the flash bank can be read.
+    FLASH_ALIASES: tuple[int, ...]
 
     def peripherals(self, chip: Chip) -> Iterable[Peripheral]:
         """Every modelled block of `chip.board`'s chip, the one with the clock tree first."""

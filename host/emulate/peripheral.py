@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from host.boards import Board
+from host.emulate.line import Line
 
 WORD = 0xFFFFFFFF
 
@@ -99,14 +100,17 @@ class Core(Protocol):
     def instructions(self) -> int:
         """How many instructions have been executed since the emulator began."""
 
+    def cycles(self) -> int:
+        """The same, and the cycles slept through: what emulated time is made of."""
+
     def pc(self) -> int:
         """Address of the instruction that is being executed."""
 
     def set_interrupt(self, number: int, level: bool) -> None:
         """Raises or lowers an interrupt line."""
 
-    def call_at(self, instructions: int, function: Callable[[], None]) -> None:
-        """Calls the function between two instructions, when so many have been executed."""
+    def call_at(self, cycles: int, function: Callable[[], None]) -> None:
+        """Calls the function between two instructions, when `cycles()` has come so far."""
 
 
 # Given a peripheral, a register and the value about to be written, what to write instead; None drops the write.
@@ -126,6 +130,12 @@ class Chip:
     violations: list[Violation] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     peripherals: list[Peripheral] = field(default_factory=list)
+    # The probe's virtual COM port, which the USARTs talk to.
+    line: Line = field(default_factory=lambda: Line(115200, "", ""))
+    # The family's, see families.Family: what a pin is in an alternate function.
+    pin_functions: dict[tuple[str, int], str] = field(default_factory=dict)
+    # Rises with every write to a register, so that what follows from registers can be kept until then.
+    generation: int = 0
     _seen: set[str] = field(default_factory=set)
     _time_us: float = 0.0
     _time_at: int = 0
@@ -154,17 +164,17 @@ class Chip:
 
     def time_us(self) -> float:
         """Emulated time since the beginning: one instruction takes one cycle of the core's clock."""
-        return self._time_us + (self.core.instructions() - self._time_at) * 1e6 / self._hz
+        return self._time_us + (self.core.cycles() - self._time_at) * 1e6 / self._hz
 
-    def cycles(self, time_us: float) -> int:
-        """Instructions that take so long at the present clock."""
+    def cycles_in(self, time_us: float) -> int:
+        """Cycles of the core that take so long at the present clock."""
         return max(1, round(time_us * self._hz / 1e6))
 
     def clock_changed(self) -> None:
         """To be called by the clock tree after each change of the core's frequency."""
         hz = self.clock.core_hz() if self.clock else self._hz
         if hz > 0 and hz != self._hz:
-            self._time_us, self._time_at, self._hz = self.time_us(), self.core.instructions(), hz
+            self._time_us, self._time_at, self._hz = self.time_us(), self.core.cycles(), hz
 
     def enabled(self, name: str) -> bool:
         """Whether a peripheral gets its bus clock."""
@@ -284,6 +294,7 @@ class Peripheral:
             result = writer(value, old)
             value = value if result is None else result
         self.values[register.name] = value & WORD
+        self.chip.generation += 1
         self.settle()
 
 

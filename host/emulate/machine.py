@@ -1,0 +1,463 @@
+"""A board in an instruction emulator: memories, core, exceptions, and the family's peripherals.
+
+unicorn runs the instructions; everything that it leaves out of a Cortex-M is in here: exception entry and exit (Armv7-M
+Architecture Reference Manual B1.5), sleeping, faults, system reset. One instruction takes one cycle.
+"""
+
+from __future__ import annotations
+
+import heapq
+import struct
+from collections import Counter as Tally
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from host.boards import Board
+from host.emulate import counter as counting
+from host.emulate import families, image, system
+from host.emulate.line import Line
+from host.emulate.peripheral import Chip, Options, Peripheral
+from host.emulate.usart import BITS_PER_BYTE, _Usart
+from host.errors import EmulatorError, ToolMissingError
+
+PERIPHERALS = (0x40000000, 0x20000000)  # address, bytes
+PRIVATE_BUS = (0xE0000000, 0x00100000)
+BLOCK_BITS = 10  # no two peripherals share one KB
+PAGE = 0x1000
+NOWHERE = 0xFFFFFFFE  # an address that is never reached
+RAM_JUNK = b"\xa5\x5a\xc3\x3c"  # what RAM holds at power-on: nothing to rely on
+BASIC_FRAME, FP_FRAME = 8, 26  # words
+RETURN_TO_THREAD_MSP, RETURN_TO_HANDLER = 0xFFFFFFF9, 0xFFFFFFF1
+NO_FP = 1 << 4  # of EXC_RETURN: the frame is a basic one
+THUMB, ALIGNED = 1 << 24, 1 << 9  # of xPSR
+FPCA = 1 << 2  # of CONTROL
+WFI, WFE = 0xBF30, 0xBF20
+UNICORN_EXCEPTION_RETURN, UNICORN_SVC = 8, 2
+# Not timed: bytes that firmware which sleeps gets at once. Less than any port's ring of received bytes.
+BURST_BYTES = 2048
+# Not timed: how often a program that does not sleep is offered what could have arrived meanwhile.
+OFFER_US = 1000.0
+
+IACCVIOL, UNDEFINSTR, INVSTATE, PRECISERR, BFARVALID, STKERR, IBUSERR = (
+    1,
+    1 << 16,
+    1 << 17,
+    1 << 9,
+    1 << 15,
+    1 << 12,
+    1 << 8,
+)
+
+
+class Lockup(EmulatorError):
+    """A fault inside the handler of a fault: the core stops for good."""
+
+
+class Machine:
+    """A board that has just been switched on; run() executes it.
+
+    `firmware` is an ELF file or a raw image. Peripherals' notes are in `chip`, the serial line is `line`.
+    `on_idle()` is called when the firmware sleeps and nothing inside the chip will ever wake it: it returns whether it
+    gave bytes to the line. `on_sleep()` is called whenever the firmware begins to sleep.
+    """
+
+    def __init__(
+        self, board: Board, firmware: Path, plan: bytes | None = None, options: Options | None = None
+    ):
+        try:
+            import unicorn
+            from unicorn import arm_const
+        except ImportError:
+            raise ToolMissingError(
+                "the instruction emulator unicorn is not installed", "pip install 'unicorn>=2.1,<3'"
+            ) from None
+        self._uc_module, self._arm = unicorn, arm_const
+        family = families.load(board.family)
+        options = options or Options()
+        self.board = board
+        self.line = Line(board.uart.baud, *(options.wiring or (board.uart.tx or "", board.uart.rx or "")))
+        self.on_idle: Callable[[], bool] = lambda: False
+        self.on_sleep: Callable[[], None] = lambda: None
+        # Exceptions taken, and instructions executed in them, by exception number.
+        self.entries: Tally[int] = Tally()
+        self.spent: Tally[int] = Tally()
+        self.resets = 0
+        self._idle_cycles = 0
+        self._timers: list[tuple[int, int, Callable[[], None]]] = []
+        self._timer_number = 0
+        self._frames: list[int] = []  # instruction counts at entry of the active exceptions
+        self._cause = ""
+        self._fault: tuple[int, int, int | None] = (0, 0, None)
+        self._stopping = False
+
+        self.uc = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
+        models = {"m4": "M4", "m7": "M7", "m33": "M33"}
+        self.uc.ctl_set_cpu_model(getattr(arm_const, f"UC_CPU_ARM_CORTEX_{models[board.core]}"))
+        self._map_memory(image.flash_contents(board, firmware, plan), family.FLASH_ALIASES)
+        self.counter = counting.install(self.uc)  # before anything is translated
+        self.uc.hook_add(unicorn.UC_HOOK_INTR, self._interrupted)
+        self.uc.hook_add(unicorn.UC_HOOK_MEM_INVALID, self._invalid_access)
+
+        self.chip = Chip(board, self, options, pin_functions=family.PIN_FUNCTIONS)
+        self.chip.line = self.line
+        self.chip.add(family.peripherals(self.chip))
+        self.system = system.SystemControl(self.chip, family.BOOT_ADDRESS, self._reset_requested)
+        self.system.changed = self._interrupts_changed
+        self.dwt = system.CycleCounter(self.chip, self.system)
+        self.chip.add([self.system, self.dwt])
+        self.usarts = [p for p in self.chip.peripherals if isinstance(p, _Usart)]
+        self._map_peripherals()
+        self._start()
+
+    # -- what peripherals ask (peripheral.Core)
+
+    def instructions(self) -> int:
+        """See Core."""
+        return self.counter.count
+
+    def cycles(self) -> int:
+        """See Core."""
+        return self.counter.count + self._idle_cycles
+
+    def pc(self) -> int:
+        """See Core."""
+        return self.counter.pc
+
+    def set_interrupt(self, number: int, level: bool) -> None:
+        """See Core."""
+        if level:
+            self.system.lines |= 1 << number
+            self.system.latched |= 1 << number
+            self._interrupts_changed()
+        else:
+            self.system.lines &= ~(1 << number)
+
+    def call_at(self, cycles: int, function: Callable[[], None]) -> None:
+        """See Core."""
+        self._timer_number += 1
+        heapq.heappush(self._timers, (cycles, self._timer_number, function))
+        self.counter.stop_at = min(self.counter.stop_at, max(0, cycles - self._idle_cycles))
+
+    # -- running
+
+    def run(self, until: Callable[[], bool] | None = None, max_instructions: int | None = None) -> None:
+        """Runs until `until()`, asked whenever the firmware begins to sleep, or until it sleeps for ever.
+
+        Raises Lockup, and EmulatorError after `max_instructions` more instructions.
+        """
+        limit = None if max_instructions is None else self.counter.count + max_instructions
+        while not self._stopping:
+            if limit is not None and self.counter.count >= limit:
+                raise EmulatorError(
+                    f"{self.board.id} is still running after {max_instructions:,} instructions"
+                )
+            self._run_timers()
+            exception = self.system.wanted()
+            masked = exception is not None and exception >= 4 and self._read("PRIMASK") & 1
+            if exception is not None and not masked:
+                self._enter(exception)
+            self.counter.unmasked = bool(masked)
+            if self._execute(limit) == "sleep" and not self._sleep(until):
+                return
+
+    def stop(self) -> None:
+        """Makes run() return at the next opportunity."""
+        self._stopping = True
+        self.counter.attend = 1
+
+    def attend(self) -> None:
+        """Makes the machine look at the line soon; may be called by another thread."""
+        self.counter.attend = 1
+
+    def offer(self, count: int = BURST_BYTES) -> None:
+        """Lets the USART have so many of the bytes that wait on the line, or as many as their time allows."""
+        for usart in self.usarts:
+            if usart.receives:
+                usart.grant(count)
+                return
+
+    def _execute(self, limit: int | None) -> str:
+        """Runs until something needs attention; "sleep" if that is a WFI."""
+        counter = self.counter
+        next_timer = self._timers[0][0] - self._idle_cycles if self._timers else counting.NEVER
+        counter.stop_at = max(0, min(next_timer, limit if limit is not None else counting.NEVER))
+        self._cause = ""
+        try:
+            self.uc.emu_start(self._read("PC") | 1, NOWHERE)
+        except self._uc_module.UcError as error:
+            self._engine_failed(error)
+            return "fault"
+        pc = self._read("PC")
+        if counter.attend:
+            counter.attend = 0
+            self._offer_while_busy()
+        if self._cause == "return":
+            self._leave(pc)
+        elif self._cause == "fault":
+            self._write("PC", counter.pc)
+            self._raise_fault()
+        elif self._cause == "svc":
+            self.system.faults.add(system.SVCALL)
+        elif self._cause == "reset":
+            self._reset()
+        elif pc == counter.pc + 2 and self._halfword(counter.pc) in (WFI, WFE):
+            return "sleep"
+        return self._cause
+
+    def _sleep(self, until: Callable[[], bool] | None) -> bool:
+        """Waits for an interrupt; False if none will come, or the caller has seen enough."""
+        self.on_sleep()
+        if until is not None and until():
+            return False
+        while self.system.wanted() is None:
+            if len(self.line):
+                self.offer()
+                if self.system.wanted() is not None:
+                    break
+            if self._timers:
+                self._idle_cycles = max(self._idle_cycles, self._timers[0][0] - self.counter.count)
+                self._run_timers()
+            elif (
+                len(self.line)
+                and self.chip.options.timed is False
+                and not any(u.receives for u in self.usarts)
+            ):
+                self.line.sent()
+                while len(self.line):
+                    self.line.take()  # nobody listens
+            elif self._stopping or not self.on_idle():
+                return False
+        return True
+
+    def _offer_while_busy(self) -> None:
+        """The firmware is at work: what the line could have carried meanwhile is offered, now and again later."""
+        if not len(self.line):
+            return
+        if self.chip.options.timed:
+            self.offer()
+            return
+        self.offer(max(1, int(OFFER_US * self.line.baud / BITS_PER_BYTE / 1e6)))
+        self.call_at(self.cycles() + self.chip.cycles_in(OFFER_US), self._offer_while_busy)
+
+    def _run_timers(self) -> None:
+        while self._timers and self._timers[0][0] <= self.cycles():
+            heapq.heappop(self._timers)[2]()
+
+    def _interrupts_changed(self) -> None:
+        if self.system.wanted() is not None:
+            self.uc.emu_stop()
+
+    # -- exceptions
+
+    def _enter(self, exception: int) -> None:
+        """Exception entry: B1.5.6."""
+        control = self._read("CONTROL")
+        if control & 2:
+            raise EmulatorError("the process stack is not modelled")
+        extended = bool(control & FPCA)
+        words = FP_FRAME if extended else BASIC_FRAME
+        sp, xpsr = self._read("SP"), self._read("XPSR")
+        aligned = (sp - 4 * words) & 4
+        frame = (sp - 4 * words) & ~7
+        values = [self._read(r) for r in ("R0", "R1", "R2", "R3", "R12", "LR", "PC")]
+        values.append(xpsr & ~ALIGNED | (ALIGNED if aligned else 0))
+        if extended:
+            values += [self._read(f"S{i}") for i in range(16)] + [self._read("FPSCR"), 0]
+        try:
+            self.uc.mem_write(frame, struct.pack(f"<{words}I", *values))
+        except self._uc_module.UcError:
+            self.system.values["CFSR"] |= STKERR
+            if exception >= 4:
+                exception = self._escalated(system.BUS_FAULT)
+        handler_mode = bool(self.system.active)
+        self.system.begin(exception)
+        self.entries[exception] += 1
+        self._frames.append(self.counter.count)
+        self._write("SP", frame)
+        self._write(
+            "LR", (RETURN_TO_HANDLER if handler_mode else RETURN_TO_THREAD_MSP) & (~NO_FP if extended else -1)
+        )
+        self._write("CONTROL", control & ~FPCA)
+        self._write("XPSR", xpsr & 0xF8000000 | THUMB | exception)
+        vector = self.system.values["VTOR"] + 4 * exception
+        try:
+            (target,) = struct.unpack("<I", self.uc.mem_read(vector, 4))
+        except self._uc_module.UcError:
+            raise Lockup(f"no vector can be read at 0x{vector:08x}") from None
+        if not target & 1:
+            raise Lockup(f"the vector of exception {exception} is 0x{target:08x}, no Thumb address")
+        self._write("PC", target & ~1)
+
+    def _leave(self, exc_return: int) -> None:
+        """Exception return: B1.5.8."""
+        if not self.system.active:
+            raise Lockup(f"an exception return without an exception, after PC 0x{self.counter.pc:08x}")
+        exception = self.system.active.pop()
+        self.spent[exception] += self.counter.count - self._frames.pop()
+        if exception >= system.FIRST_IRQ and self.system.lines >> exception - system.FIRST_IRQ & 1:
+            self.system.latched |= 1 << exception - system.FIRST_IRQ
+        extended = not exc_return & NO_FP
+        words = FP_FRAME if extended else BASIC_FRAME
+        frame = self._read("SP")
+        values = struct.unpack(f"<{words}I", self.uc.mem_read(frame, 4 * words))
+        for register, value in zip(("R0", "R1", "R2", "R3", "R12", "LR"), values, strict=False):
+            self._write(register, value)
+        if extended:
+            for i in range(16):
+                self._write(f"S{i}", values[8 + i])
+            self._write("FPSCR", values[24])
+        xpsr = values[7]
+        self._write("CONTROL", self._read("CONTROL") & ~FPCA | (FPCA if extended else 0))
+        self._write("SP", frame + 4 * words + (4 if xpsr & ALIGNED else 0))
+        self._write("XPSR", xpsr & ~ALIGNED)
+        self._write("PC", values[6] & ~1)
+
+    def fault(self, exception: int, status: int, address: int | None = None) -> None:
+        """A peripheral's or the core's access failed: the running instruction ends in a fault."""
+        self._cause, self._fault = "fault", (exception, status, address)
+        self.uc.emu_stop()
+
+    def _raise_fault(self) -> None:
+        exception, status, address = self._fault
+        values = self.system.values
+        values["CFSR"] |= status
+        if address is not None and status & BFARVALID:
+            values["BFAR"] = address
+        self.system.faults.add(self._escalated(exception))
+
+    def _escalated(self, exception: int) -> int:
+        """The fault, or the HardFault that it becomes. Raises Lockup if that cannot be taken either."""
+        values = self.system.values
+        blocked = (
+            self._read("PRIMASK") & 1 or self.system.priority(exception) >= self.system.execution_priority()
+        )
+        if self.system.fault_enabled(exception) and not blocked:
+            return exception
+        if self.system.execution_priority() <= -1:
+            raise Lockup(
+                f"a fault in a fault handler, at PC 0x{self.counter.pc:08x}, CFSR 0x{values['CFSR']:08x}"
+            )
+        values["HFSR"] |= 1 << 30
+        return system.HARD_FAULT
+
+    def _engine_failed(self, error: Any) -> None:
+        """unicorn gave up at an instruction: which fault is it on a chip?"""
+        u = self._uc_module
+        if error.errno in (u.UC_ERR_INSN_INVALID, u.UC_ERR_EXCEPTION):
+            thumb = self._read("XPSR") & THUMB
+            self._fault = (system.USAGE_FAULT, UNDEFINSTR if thumb else INVSTATE, None)
+            self._write("XPSR", self._read("XPSR") | THUMB)
+        elif error.errno in (u.UC_ERR_FETCH_UNMAPPED, u.UC_ERR_FETCH_PROT):
+            self._fault = (system.BUS_FAULT, IBUSERR, None)
+        elif self._cause != "fault":
+            raise EmulatorError(f"unicorn failed at PC 0x{self.counter.pc:08x}: {error}") from None
+        self._raise_fault()
+
+    def _interrupted(self, uc: Any, number: int, data: Any) -> None:
+        if number == UNICORN_EXCEPTION_RETURN:
+            self._cause = "return"
+        elif number == UNICORN_SVC:
+            self._cause = "svc"
+        else:
+            self._cause, self._fault = "fault", (system.USAGE_FAULT, UNDEFINSTR, None)
+        uc.emu_stop()
+
+    def _invalid_access(self, uc: Any, kind: int, address: int, size: int, value: int, data: Any) -> bool:
+        if kind not in (self._uc_module.UC_MEM_FETCH_UNMAPPED, self._uc_module.UC_MEM_FETCH_PROT):
+            self._cause, self._fault = "fault", (system.BUS_FAULT, PRECISERR | BFARVALID, address)
+        return False
+
+    # -- reset
+
+    def _reset_requested(self) -> None:
+        self._cause = "reset"
+        self.uc.emu_stop()
+
+    def _reset(self) -> None:
+        self.resets += 1
+        self.on_sleep()  # what was sent is on its way
+        self._timers.clear()
+        self.chip.reset()
+        self.system.lines = 0
+        self._start()
+
+    def _start(self) -> None:
+        """B1.5.5: reset. RAM keeps what it holds."""
+        vectors = self.system.values["VTOR"]
+        sp, pc = struct.unpack("<2I", self.uc.mem_read(vectors, 8))
+        ram = any(b.kind == "ram" and b.address < sp <= b.end for b in self.board.memory)
+        self.chip.require(
+            ram and sp % 8 == 0, f"the vector table's first word, 0x{sp:08x}, is no end of a stack in RAM"
+        )
+        flash = any(b.kind == "flash" and b.address <= pc < b.end for b in self.board.memory)
+        self.chip.require(
+            flash and pc & 1 == 1, f"the reset vector, 0x{pc:08x}, is no Thumb address in flash"
+        )
+        self._frames.clear()
+        self._write("CONTROL", 0)
+        self._write("PRIMASK", 0)
+        self._write("XPSR", THUMB)
+        self._write("SP", sp & ~3)
+        self._write("LR", 0xFFFFFFFF)
+        self._write("PC", pc & ~1)
+
+    # -- memory
+
+    def _map_memory(self, flash: dict[int, bytearray], aliases: tuple[int, ...]) -> None:
+        u = self._uc_module
+        for bank in self.board.memory:
+            pages = (bank.bytes + PAGE - 1) // PAGE * PAGE
+            if bank.kind == "flash":
+                self.uc.mem_map(bank.address, pages, u.UC_PROT_READ | u.UC_PROT_EXEC)
+                self.uc.mem_write(bank.address, bytes(flash[bank.address]))
+            else:
+                self.uc.mem_map(bank.address, pages, u.UC_PROT_ALL)
+                self.uc.mem_write(bank.address, RAM_JUNK * (bank.bytes // len(RAM_JUNK)))
+        first = next(b for b in self.board.memory if b.kind == "flash")
+        for address in aliases:
+            self.uc.mem_map(address, first.bytes, u.UC_PROT_READ | u.UC_PROT_EXEC)
+            self.uc.mem_write(address, bytes(flash[first.address]))
+
+    def _map_peripherals(self) -> None:
+        self._blocks: dict[int, Peripheral] = {}
+        ranges = [PERIPHERALS, PRIVATE_BUS]
+        for peripheral in self.chip.peripherals:
+            for address in range(peripheral.base, peripheral.base + peripheral.size, 1 << BLOCK_BITS):
+                self._blocks[address >> BLOCK_BITS] = peripheral
+            if not any(start <= peripheral.base < start + size for start, size in ranges):
+                ranges.append((peripheral.base & ~(PAGE - 1), PAGE))
+        for start, size in ranges:
+            self.uc.mmio_map(start, size, self._mmio_read, start, self._mmio_write, start)
+
+    def _mmio_read(self, uc: Any, offset: int, size: int, start: int) -> int:
+        address = start + offset
+        peripheral = self._blocks.get(address >> BLOCK_BITS)
+        if peripheral is None:
+            self.chip.violate(f"a read of 0x{address:08x}, where no peripheral is modelled")
+            self.fault(system.BUS_FAULT, PRECISERR | BFARVALID, address)
+            return 0
+        return peripheral.read(address - peripheral.base, size)
+
+    def _mmio_write(self, uc: Any, offset: int, size: int, value: int, start: int) -> None:
+        address = start + offset
+        peripheral = self._blocks.get(address >> BLOCK_BITS)
+        if peripheral is None:
+            self.chip.violate(f"0x{value:x} is written to 0x{address:08x}, where no peripheral is modelled")
+            self.fault(system.BUS_FAULT, PRECISERR | BFARVALID, address)
+            return
+        peripheral.write(address - peripheral.base, value, size)
+
+    # -- registers
+
+    def _number(self, register: str) -> int:
+        return getattr(self._arm, f"UC_ARM_REG_{register}")
+
+    def _read(self, register: str) -> int:
+        return self.uc.reg_read(self._number(register))
+
+    def _write(self, register: str, value: int) -> None:
+        self.uc.reg_write(self._number(register), value)
+
+    def _halfword(self, address: int) -> int:
+        return int.from_bytes(self.uc.mem_read(address, 2), "little")
