@@ -27,6 +27,7 @@ COMMANDS = (
     "compare-conv",
     "boards",
     "ports",
+    "serve",
     "udev",
     "models",
 )

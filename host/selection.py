@@ -99,6 +99,18 @@ def select_device(
     return Device(found, port)
 
 
+def only_port(around: Surroundings = REAL) -> str:
+    """The port of the only attached ST-Link. Raises PortError if there is none, or several."""
+    attached = _one_a_probe([p for p in around.list_ports() if p.is_stlink])
+    if not attached:
+        raise PortError(
+            "no ST-Link with a serial port is attached", "name a port with --port; `host ports` lists them"
+        )
+    if len(attached) > 1:
+        raise PortError(f"{len(attached)} boards are attached: {_listed(attached)}", "choose one with --port")
+    return attached[0].device
+
+
 def ask(port: str) -> Answer:
     """Says hello at a port, for at most about two seconds a baud rate; never raises a HostError."""
     answer = Answer()

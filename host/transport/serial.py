@@ -6,9 +6,7 @@ import contextlib
 import errno
 import os
 import select
-import socket
 import time
-from urllib.parse import urlsplit
 
 import serial
 
@@ -17,13 +15,13 @@ from host.errors import LinkError, PortBusyError, PortError, PortMissingError
 from host.transport.base import Transport
 from host.transport.holder import holders
 from host.transport.lock import PortLock
+from host.transport.remote import WRITE_TIMEOUT_S, Rfc2217Transport, SocketTransport
 
-_WRITE_TIMEOUT_S = 10.0
-_CONNECT_TIMEOUT_S = 5.0
+DEFAULT_BAUD = 115200
 _POLL_S = 0.01
 
 
-def open_port(port: str, baudrate: int = 115200) -> Transport:
+def open_port(port: str, baudrate: int = DEFAULT_BAUD) -> Transport:
     """The transport for a port, held exclusively until it is closed.
 
     Raises PortMissingError, PortBusyError, or PortError for lack of permission and bad URLs.
@@ -32,61 +30,16 @@ def open_port(port: str, baudrate: int = 115200) -> Transport:
     try:
         if port.startswith("socket://"):
             return SocketTransport(port, lock)
+        if port.startswith("rfc2217://"):
+            return Rfc2217Transport(port, baudrate, lock)
         return SerialTransport(port, baudrate, lock)
     except BaseException:
         lock.release()
         raise
 
 
-class SocketTransport:
-    """A TCP connection; pyserial's socket:// reads it byte by byte, which is slow."""
-
-    def __init__(self, url: str, lock: PortLock):
-        self.description = url
-        self._lock = lock
-        try:
-            parts = urlsplit(url)
-            host, number = parts.hostname, parts.port
-        except ValueError:
-            host = number = None
-        if not host or number is None:
-            raise PortError(f"{url} is no port", "write it as socket://HOST:PORT")
-        try:
-            self._socket = socket.create_connection((host, number), _CONNECT_TIMEOUT_S)
-        except OSError as e:
-            raise PortMissingError(f"nothing answers at {url}: {e.strerror or e}") from None
-        with contextlib.suppress(OSError):
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def read(self, timeout: float) -> bytes:
-        """See Transport."""
-        try:
-            self._socket.settimeout(max(timeout, 0))
-            data = self._socket.recv(65536)
-        except (TimeoutError, BlockingIOError):
-            return b""
-        except OSError as e:
-            raise LinkError(f"{self.description}: {e.strerror or e}") from None
-        if not data:
-            raise LinkError(f"{self.description}: the other side closed the connection")
-        return data
-
-    def write(self, data: bytes) -> None:
-        """See Transport."""
-        try:
-            self._socket.settimeout(_WRITE_TIMEOUT_S)
-            self._socket.sendall(data)
-        except OSError as e:
-            raise LinkError(f"{self.description}: {e.strerror or e}") from None
-
-    def close(self) -> None:
-        """See Transport."""
-        self._socket.close()
-        self._lock.release()
-
-
 class SerialTransport:
-    """A serial port of the operating system, or an rfc2217:// URL."""
+    """A serial port of the operating system, or a URL that only pyserial knows."""
 
     def __init__(self, port: str, baudrate: int, lock: PortLock):
         self.description = port
@@ -97,11 +50,11 @@ class SerialTransport:
                 port,
                 baudrate=baudrate,
                 timeout=_POLL_S,
-                write_timeout=None if is_url else _WRITE_TIMEOUT_S,
+                write_timeout=None if is_url else WRITE_TIMEOUT_S,
                 **({} if is_url else {"exclusive": True}),
             )
         except (serial.SerialException, OSError, ValueError) as e:
-            raise _open_error(port, e) from None
+            raise open_error(port, e) from None
         self._fd = None if is_url or os.name != "posix" else self._serial.fileno()
 
     def read(self, timeout: float) -> bytes:
@@ -140,7 +93,8 @@ class SerialTransport:
         return LinkError(f"{self.description}: {e}", "is the board still plugged in?")
 
 
-def _open_error(port: str, e: Exception) -> PortError:
+def open_error(port: str, e: Exception) -> PortError:
+    """What it means when pyserial cannot open a port."""
     code = getattr(e, "errno", None)
     if code in (errno.EBUSY, errno.EAGAIN) or "exclusively lock" in str(e):
         who = ", ".join(holders(port))

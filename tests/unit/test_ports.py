@@ -27,6 +27,7 @@ from host.probes import Found, Probe, boards_of
 from host.selection import Answer, Surroundings, select_device
 from host.transport.holder import describe, holders
 from tests.fake_device import FakeDevice
+from tests.serial_line import SerialLine
 
 REAL = "adafruit_feather_f405"
 HELLO = Client(FakeDevice()).connect()
@@ -191,35 +192,17 @@ def test_a_board_that_no_manifest_describes():
 # Saying hello
 
 
-def serve_pty(device: FakeDevice) -> tuple[str, int]:
-    """A pseudo terminal with a fake device behind it; its path and our end."""
-    import threading
-    import tty
-
-    ours, theirs = pty.openpty()
-    tty.setraw(theirs)
-
-    def serve() -> None:
-        try:
-            while data := os.read(ours, 1000):
-                device.write(data)
-                while answer := device.read(0.01):
-                    os.write(ours, answer)
-        except OSError:
-            pass
-
-    threading.Thread(target=serve, daemon=True).start()
-    return os.ttyname(theirs), ours
-
-
 def test_asking_several_ports_at_once(monkeypatch):
     monkeypatch.setattr(selection, "_ASK_TIMEOUTS_S", (0.02, 0.5))
-    answering, _ = serve_pty(FakeDevice(latency_s=0))
-    other_version, _ = serve_pty(FakeDevice(latency_s=0, version=9))
     silent = FakeDevice(latency_s=0)
     silent.mute = True
-    mute, _ = serve_pty(silent)
-    answers = selection.ask_all([answering, mute, "/dev/ttyNOPE", other_version])
+    with (
+        SerialLine(FakeDevice(latency_s=0)) as answering,
+        SerialLine(silent) as mute,
+        SerialLine(FakeDevice(latency_s=0, version=9)) as other_version,
+    ):
+        paths = [answering.path, mute.path, "/dev/ttyNOPE", other_version.path]
+        answers = selection.ask_all(paths)
     assert answers[0].hello.board == "fake" and answers[0].error is None
     assert [type(a.error) for a in answers[1:]] == [
         LinkError, PortMissingError, ProtocolMismatchError,

@@ -133,35 +133,6 @@ def test_a_client_over_tcp(served_device):
         assert again.ping() == b""
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning:serial")
-def test_rfc2217():
-    """Over pyserial's own server side, with its loop:// as the port."""
-    from serial.rfc2217 import PortManager
-
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        connection, _ = listener.accept()
-        loop = serial.serial_for_url("loop://", timeout=0)
-
-        class Connection:
-            write = staticmethod(connection.sendall)
-
-        manager = PortManager(loop, Connection)
-        with contextlib.suppress(OSError):
-            while data := connection.recv(1000):
-                loop.write(b"".join(manager.filter(data)))
-                connection.sendall(b"".join(manager.escape(loop.read(1000))))
-
-    threading.Thread(target=serve, daemon=True).start()
-    port = open_port(f"rfc2217://127.0.0.1:{listener.getsockname()[1]}")
-    port.write(bytes(range(256)))
-    assert read_all(port, 256) == bytes(range(256))
-    assert port.read(0.02) == b""
-    port.close()
-    listener.close()
-
-
 def test_a_missing_port_lists_those_that_exist(monkeypatch):
     monkeypatch.setattr(
         ports, "list_ports", lambda: [ports.SerialPort("/dev/ttyACM7", "STLink", "0483:374b", "1", True)]
@@ -189,7 +160,7 @@ def test_a_port_that_is_none(port):
 
 
 def test_no_permission_names_the_group():
-    error = serial_transport._open_error("/dev/ttyACM0", serial.SerialException(errno.EACCES, "denied"))
+    error = serial_transport.open_error("/dev/ttyACM0", serial.SerialException(errno.EACCES, "denied"))
     assert "dialout" in str(error)
     assert not isinstance(error, PortMissingError | PortBusyError)
 
