@@ -11,7 +11,7 @@ import json
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -27,7 +27,7 @@ _CHUNK_BYTES = 16384
 
 @dataclass(frozen=True)
 class Entry:
-    """One network; `bytes` and `sha256` are those of the file at `source`."""
+    """One network; `bytes` and `sha256` are those of the file at `source`, `classes` what its outputs are called."""
 
     name: str
     title: str
@@ -35,6 +35,7 @@ class Entry:
     licence: str
     bytes: int
     sha256: str
+    classes: Sequence[str] = ()
 
 
 @cache
