@@ -1,5 +1,6 @@
-/* Joins the parts: a port, a session, and requests until the power goes. */
+/* Joins the parts: a port, a demo as long as nobody talks, a session, and requests until the power goes. */
 #include "../port/port.h"
+#include "demo/demo.h"
 #include "receive.h"
 #include "session.h"
 
@@ -7,6 +8,8 @@ int main(void) {
     static struct session session;
     port_init();
     session_init(&session);
+    uint8_t first_byte;
+    if (demo_run(&first_byte)) receive_bytes(&session, &first_byte, 1);
     for (;;) {
         receive(&session);
         if (session.reset_requested) port_reset();

@@ -32,21 +32,24 @@ static void answer(struct session *session, uint8_t *body, uint32_t length) {
     send_frame(FRAME_RESPONSE, header.command, status, header.sequence, reply.payload, reply.length);
 }
 
-void receive(struct session *session) {
+void receive_bytes(struct session *session, const uint8_t *bytes, uint32_t count) {
     static alignas(4) uint8_t body[BODY_BYTES];
     static struct frame_decoder decoder;
     if (decoder.body == NULL) frame_decoder_init(&decoder, body, sizeof body);
 
+    uint32_t taken = 0;
+    while (taken < count) {
+        enum frame_event event;
+        taken += frame_decode(&decoder, bytes + taken, count - taken, &event);
+        if (event == FRAME_ENDED) answer(session, body, decoder.length);
+        if (event == FRAME_DAMAGED) answer(session, body, 0);
+        if (session->reset_requested) return;
+    }
+}
+
+void receive(struct session *session) {
     uint8_t piece[64];
     uint32_t count;
-    while ((count = port_read(piece, sizeof piece)) > 0) {
-        uint32_t taken = 0;
-        while (taken < count) {
-            enum frame_event event;
-            taken += frame_decode(&decoder, piece + taken, count - taken, &event);
-            if (event == FRAME_ENDED) answer(session, body, decoder.length);
-            if (event == FRAME_DAMAGED) answer(session, body, 0);
-            if (session->reset_requested) return;
-        }
-    }
+    while (!session->reset_requested && (count = port_read(piece, sizeof piece)) > 0)
+        receive_bytes(session, piece, count);
 }
