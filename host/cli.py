@@ -17,6 +17,7 @@ TERMINATED = 143  # 128 + SIGTERM
 COMMANDS = (
     "run",
     "flash",
+    "demo",
     "export",
     "inspect",
     "tune",

@@ -1,0 +1,82 @@
+"""Demo mode on emulated boards: it prints lines by itself, and after the first HELLO everything is as ever."""
+
+from __future__ import annotations
+
+import json
+import os
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from host import inputs, runner
+from host.boards import load_board
+from host.cli import cli
+from host.compile import compile_file
+from host.data import digits
+from host.demo.region import demo_region
+from host.demo.watch import EMULATED_SILENCE_S, watch
+from host.devices import open_device
+
+SAMPLES = 24
+
+
+def small(compiled) -> inputs.Samples:
+    images, labels = digits.test_images()
+    tensors = inputs.from_arrays([images[:SAMPLES]], compiled.original, "test images")
+    return inputs.Samples(tensors, labels[:SAMPLES], "test images")
+
+
+@pytest.mark.parametrize("board_id", ["emu_stm32f405", "emu_cortex_m7"])
+def test_lines_then_a_host(board_id):
+    board, compiled = load_board(board_id), compile_file(digits.model_path())
+    samples = small(compiled)
+    region = demo_region(compiled, board, samples)
+    client = open_device(board, plan=region.image)
+    try:
+        lines = list(islice(watch(client.transport, EMULATED_SILENCE_S), 3))
+        client.connect()
+        resent = client.session.resent_frames
+        info = runner.load(client, compiled, in_flash=True)
+        measured = runner.measure(client, compiled, info, samples)
+    finally:
+        client.close()
+    assert resent == 0 and client.session.resent_frames == 0
+    assert measured.mismatches == 0, measured.first_mismatch
+    assert info.total_bytes == len(compiled.plan)
+    first, *_, last = lines
+    assert first.class_index == samples.labels[0] and (first.right, first.labelled) == (1, 1)
+    # The counter's own calls are compiled into another function here: at most two instructions a step.
+    steps = len(compiled.net.steps)
+    assert abs(first.per_frame - measured.totals[0]) <= 2 * steps
+    right = sum(
+        c == y for c, y in zip(runner.classes(compiled.original, measured), samples.labels, strict=True)
+    )
+    assert (last.right, last.labelled) == (right, SAMPLES)
+    for line in lines:
+        assert line.emulated and line.fps is None and line.counter == "instructions"
+        assert line.clock_mhz == board.clock.hz / 1e6
+        assert line.fps_at_one_cycle == pytest.approx(board.clock.hz / line.per_frame, rel=0.006)
+
+
+def test_a_network_of_the_catalogue():
+    """A larger plan, one sample, names from the catalogue."""
+    shared = os.environ.get("TINYCONV_SHARED")
+    if not shared:
+        pytest.skip("TINYCONV_SHARED is not set: no real network here")
+    network, sample = Path(shared) / "models/kws_ref_model.tflite", Path(shared) / "samples/kws_1.npz"
+    arguments = ["demo", str(network), "--input", str(sample), "--lines", "2", "--json", "-"]
+    result = CliRunner().invoke(cli, arguments, catch_exceptions=False)
+    answer = json.loads(result.stdout)
+    assert result.exit_code == 0 and answer["samples"] == 1 and answer["board"] == "emu_stm32f405"
+    for line in answer["lines"]:
+        assert (line["network"], line["class_name"], line["right"]) == ("kws_ref_model", "on", 1)
+        assert line["fps"] is None
+
+
+def test_the_command_shows_lines():
+    result = CliRunner().invoke(cli, ["demo", "--lines", "1", "--samples", "3"], catch_exceptions=False)
+    assert result.exit_code == 0
+    line = result.stdout.splitlines()
+    assert len(line) == 1 and line[0].startswith("tinyconv demo digits: ") and "emulated" in line[0]
