@@ -64,13 +64,17 @@ class Clock:
 
 @dataclass(frozen=True)
 class Uart:
-    """The serial line that the link uses; pins and alternate function are None where the family has none."""
+    """The serial line that the link uses; pins and alternate function are None where the family has none.
+
+    `lpuart` tells LPUART<instance> from USART<instance>.
+    """
 
     instance: int
     baud: int
     tx: str | None
     rx: str | None
     af: int | None
+    lpuart: bool
 
 
 @dataclass(frozen=True)
@@ -261,6 +265,7 @@ def _uart(fields: _Fields) -> Uart:
         tx=fields.take("tx", str) if "tx" in fields else None,
         rx=fields.take("rx", str) if "rx" in fields else None,
         af=fields.take("af", int) if "af" in fields else None,
+        lpuart=fields.take("lpuart", bool) if "lpuart" in fields else False,
     )
     for role in ("tx", "rx"):
         pin = getattr(uart, role)

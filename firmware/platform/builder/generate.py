@@ -172,6 +172,7 @@ def config_header(facts: dict) -> str:
         "BOARD_PLAN_ADDRESS": f"{plan['address']}u",
         "BOARD_PLAN_BYTES": f"{plan['bytes']}u",
         "BOARD_UART_INSTANCE": str(uart["instance"]),
+        "BOARD_UART_LPUART": "1" if uart.get("lpuart") else "0",
         "BOARD_UART_BAUD": f"{uart['baud']}u",
     }
     for role in ("tx", "rx"):

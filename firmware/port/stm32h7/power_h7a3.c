@@ -1,0 +1,52 @@
+/* STM32H7A3/7B0/7B3 with SMPS. RM0455: 4.3.8 flash, 6.4.1 supply, 6.6.2 voltage scaling. Supplied by the SMPS directly, as the boards
+ * whose names end in -Q are wired: with the LDO chosen the core loses its supply until the next power-up. */
+#include "clock.h"
+#include "family.h"
+#include "power.h"
+
+#ifdef TINYCONV_H7A3_H
+
+    #define PWR_CR3_BYPASS       (1u << 0)
+    #define PWR_CR3_LDOEN        (1u << 1)
+    #define PWR_CR3_SMPSEN       (1u << 2)
+    #define PWR_CR3_SUPPLY_MASK  (PWR_CR3_SMPSEN | PWR_CR3_LDOEN | PWR_CR3_BYPASS)
+    #define PWR_CR3_UNDECIDED    (PWR_CR3_SMPSEN | PWR_CR3_LDOEN) /* since power-up */
+    #define PWR_SRDCR_VOS_SCALE1 (2u << 14)
+    #define PWR_SRDCR_VOS_SCALE0 (3u << 14)
+
+bool power_supply_starts(void) {
+    /* the lower byte takes one write a power-up, and a reset does not open it again */
+    const uint32_t supply = PWR->CR3 & PWR_CR3_SUPPLY_MASK;
+    if (supply == PWR_CR3_UNDECIDED) PWR->CR3 = (PWR->CR3 & ~PWR_CR3_SUPPLY_MASK) | PWR_CR3_SMPSEN;
+    return (PWR->CR3 & PWR_CR3_SUPPLY_MASK) == PWR_CR3_SMPSEN &&
+           wait_for(&PWR->CSR1, PWR_CSR1_ACTVOSRDY, PWR_CSR1_ACTVOSRDY);
+}
+
+uint32_t power_core_hz(void) {
+    return BOARD_CLOCK_HZ;
+}
+
+static bool scale_starts(uint32_t scale) {
+    PWR->D3CR = (PWR->D3CR & ~PWR_D3CR_VOS_MASK) | scale;
+    (void)PWR->D3CR; /* until the write has arrived, the flag tells of the scale before */
+    return wait_for(&PWR->D3CR, PWR_D3CR_VOSRDY, PWR_D3CR_VOSRDY);
+}
+
+/* Scale 0 is reached from scale 1 only: asked for at once it never becomes ready. */
+bool power_scale_starts(uint32_t core_hz) {
+    (void)core_hz;
+    return scale_starts(PWR_SRDCR_VOS_SCALE1) && scale_starts(PWR_SRDCR_VOS_SCALE0);
+}
+
+struct flash_timing power_flash_timing(uint32_t axi_hz) {
+    /* RM0455 table 16, scale 0 */
+    static const struct flash_timing timings[] = {
+        {42000000u, 0, 0},  {84000000u, 1, 0},  {126000000u, 2, 1}, {168000000u, 3, 1},
+        {210000000u, 4, 2}, {252000000u, 5, 2}, {280000000u, 6, 3},
+    };
+    const struct flash_timing *timing = timings;
+    while (timing->up_to_hz < axi_hz) timing++; /* ends, as LINE_CORE_MAX_HZ is held */
+    return *timing;
+}
+
+#endif
