@@ -53,6 +53,7 @@ WRONG = {
     "crystl_hz: is no field": lambda m: m["tinyconv"]["clock"].update(crystl_hz=1),
     "hz: must be above 0": lambda m: m["tinyconv"]["clock"].update(hz=0),
     "bypass: needs crystal_hz": lambda m: m["tinyconv"]["clock"].update(bypass=True, crystal_hz=0),
+    "lpuart: must be bool": lambda m: m["tinyconv"]["uart"].update(lpuart=1),
     "baud: must be int": lambda m: m["tinyconv"]["uart"].update(baud="fast"),
     "emulated: must be bool": lambda m: m["tinyconv"].update(emulated=1),
     "tx: 'P9' is no pin": lambda m: m["tinyconv"]["uart"].update(tx="P9"),
@@ -90,6 +91,7 @@ def test_the_header_has_the_pins_as_numbers():
     lines = header.splitlines()
     for line in (
         "#define BOARD_UART_INSTANCE 3",
+        "#define BOARD_UART_LPUART 0",
         "#define BOARD_UART_TX_PORT 1u",
         "#define BOARD_UART_TX_PIN 10u",
         "#define BOARD_UART_RX_PIN 11u",
@@ -101,6 +103,22 @@ def test_the_header_has_the_pins_as_numbers():
         "#define BOARD_EMULATED 0",
     ):
         assert line in lines
+
+
+@pytest.mark.parametrize(
+    ("board_id", "line", "lpuart"),
+    [
+        ("nucleo_h743zi", "STM32H743", 0),
+        ("nucleo_h7a3zi_q", "STM32H7A3", 0),
+        ("nucleo_l4r5zi", "STM32L4R5", 1),
+        ("nucleo_u575zi_q", "STM32U575", 0),
+    ],
+)
+def test_the_header_tells_lines_and_lpuart(board_id, line, lpuart):
+    lines = build.generator().config_header(manifest(board_id)["tinyconv"]).splitlines()
+    assert f"#define BOARD_{line} 1" in lines
+    assert f"#define BOARD_UART_LPUART {lpuart}" in lines
+    assert boards.load_board(board_id).uart.lpuart == bool(lpuart)
 
 
 def test_the_linker_script_places_the_stack_first_and_ends_with_the_bank():
