@@ -11,7 +11,7 @@ import numpy as np
 from host import boards, build, inputs, runner
 from host.boards import Board
 from host.compile import Compiled, compile_file, compile_graph
-from host.devices import open_device
+from host.devices import is_emulated, open_device
 from host.errors import DeviceError, DoesNotFitError, HostError, ToolMissingError
 from host.link.hello import Hello
 from host.model.graph import Graph
@@ -175,7 +175,7 @@ def lies_in_flash(compiled: Compiled, board: Board, options: Options) -> bool:
     """Whether the plan goes to the flash region: large ones, and those that leave too little RAM."""
     if options.place != "auto":
         return options.place == "flash"
-    if board.emulated and options.port is None and len(compiled.plan) > STREAMED_BYTES:
+    if is_emulated(board, options.port) and len(compiled.plan) > STREAMED_BYTES:
         return True
     return runner.ram_needed(compiled, in_flash=False) > board.ram_bytes - FIRMWARE_RAM_BYTES
 

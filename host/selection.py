@@ -23,10 +23,10 @@ from host.link.client import Client
 from host.link.hello import Hello
 from host.ports import Attached, SerialPort
 from host.probes import Found
+from host.transport.model import EMULATE
 from host.transport.serial import open_port
 
 DEFAULT_BOARD = "emu_stm32f405"
-EMULATE = "emulate://"
 # A board that is there answers within milliseconds; one that runs a network by itself, after the frame it is at.
 _ASK_TIMEOUTS_S = (0.1, 0.2, 0.5, 1.0)
 _ASKED_AT_ONCE = 8
@@ -154,7 +154,7 @@ def _one_a_probe(found: Sequence[SerialPort]) -> list[SerialPort]:
 
 
 def _board_at(port: str, say: Say, around: Surroundings) -> Board:
-    if port.startswith(EMULATE):
+    if port == EMULATE:
         raise UnknownBoardError(
             "which board's image shall be emulated?", "name it with --board; `host boards` lists them"
         )

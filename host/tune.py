@@ -16,7 +16,7 @@ from host.boards import Board
 from host.compile import Compiled, compile_file
 from host.cyclemodel.chips import Chip
 from host.cyclemodel.model import fixed_inputs, model
-from host.devices import open_device
+from host.devices import is_emulated, open_device
 from host.errors import NotExactError
 from host.inputs import Samples
 from host.plan import arena, choose, serialise
@@ -80,7 +80,7 @@ def _measure(
 ) -> tuple[list[int], str]:
     """The cost of each step, and its unit."""
     inputs = fixed_inputs(trial)
-    in_flash = board.emulated and port is None
+    in_flash = is_emulated(board, port)
     with open_device(board, port, plan=trial.plan if in_flash else None, progress=say) as client:
         info = runner.load(client, trial, in_flash)
         result = runner.measure(client, trial, info, Samples([inputs], None, "tuning"))

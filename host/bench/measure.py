@@ -15,7 +15,7 @@ from host.bench.cases import all_cases
 from host.boards import Board
 from host.compile import Compiled, compile_graph
 from host.cyclemodel.chips import Chip
-from host.devices import open_device
+from host.devices import is_emulated, open_device
 from host.errors import DeviceError, DoesNotFitError, UnsupportedError
 from host.experiment import STREAMED_BYTES
 from host.link.client import Client
@@ -160,7 +160,7 @@ def bench(
     Raises what opening and running a device raise; a wrong result is an entry, not an exception.
     """
     board = boards.load_board(board) if isinstance(board, str) else board
-    streamed = not board.emulated or port is not None
+    streamed = not is_emulated(board, port)
     with open_device(board, port, progress=say) as client:
         hello = client.hello
         result = Bench(
@@ -168,13 +168,19 @@ def bench(
         )
         for done, (case, names) in enumerate(selection):
             progress("shapes", done, len(selection))
-            result.results += _case(client, board, case, names, chip, streamed)
+            result.results += _case(client, board, port, case, names, chip, streamed)
         progress("shapes", len(selection), len(selection))
     return result
 
 
 def _case(
-    client: Client, board: Board, case: Case, names: list[str], chip: Chip | None, streamed: bool
+    client: Client,
+    board: Board,
+    port: str | None,
+    case: Case,
+    names: list[str],
+    chip: Chip | None,
+    streamed: bool,
 ) -> list[Result]:
     graph, inputs = case.graph(), case.inputs()
     wanted = run_graph(graph, inputs)[graph.outputs[0].tensor]
@@ -191,7 +197,7 @@ def _case(
         )  # fmt: skip
         results.append(result)
         try:
-            count, got = _run(client, board, compiled, inputs, case.op, streamed)
+            count, got = _run(client, board, port, compiled, inputs, case.op, streamed)
         except DoesNotFitError as error:
             result.trouble = "does not fit: " + error.message.removeprefix(f"{case.name}: ")
             continue
@@ -209,7 +215,13 @@ def _case(
 
 
 def _run(
-    client: Client, board: Board, compiled: Compiled, inputs: list[np.ndarray], op: str, streamed: bool
+    client: Client,
+    board: Board,
+    port: str | None,
+    compiled: Compiled,
+    inputs: list[np.ndarray],
+    op: str,
+    streamed: bool,
 ) -> tuple[int, np.ndarray]:
     """Count of the steps of `op`, and output of one run.
 
@@ -217,7 +229,7 @@ def _run(
     """
     net, graph = compiled.net, compiled.graph
     if not streamed and len(compiled.plan) > STREAMED_BYTES:
-        with open_device(board, plan=compiled.plan) as emulator:
+        with open_device(board, port, plan=compiled.plan) as emulator:
             runner.load(emulator, compiled, in_flash=True)
             return _run_loaded(emulator, net, graph, inputs, op)
     runner.load(client, compiled, in_flash=False)

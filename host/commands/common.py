@@ -29,6 +29,12 @@ board_option = click.option(
 _PORT_HELP = (
     "Serial port of the board, or socket://HOST:PORT or rfc2217://HOST:PORT; `host ports` lists them."
 )
+emulate_option = click.option(
+    "--emulate",
+    "port",
+    flag_value="emulate://",
+    help="Run the board's own image on models of its chip; short for --port emulate://.",
+)
 _DEVICE_HELP = (
     "Board id; `host boards` lists them. Default: the board that is attached, or emu_stm32f405 if none is."
 )
@@ -37,6 +43,7 @@ _DEVICE_HELP = (
 def device_options(command: Callable) -> Callable:
     """--board and --port, for commands that use a device; device_choice() resolves what they leave open."""
     for option in (
+        emulate_option,
         click.option("--port", "-p", metavar="PORT", help=_PORT_HELP),
         click.option(
             "--board", "-b", metavar="ID", envvar=BOARD_VARIABLE, show_envvar=True, help=_DEVICE_HELP

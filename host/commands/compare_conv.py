@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import click
 
-from host.commands.common import board_option, json_option, plot_option, results, screen, write_json
+from host.commands.common import (
+    board_option,
+    emulate_option,
+    json_option,
+    plot_option,
+    results,
+    screen,
+    write_json,
+)
 from host.errors import InputError, NotExactError
 
 
 @click.command("compare-conv")
 @board_option
 @click.option("--port", "-p", help="Serial port or URL of the board; an emulated board needs none.")
+@emulate_option
 @click.option("--network", metavar="GLOB", default="*", help="resnet18 or squeezenet1.0; default: both.")
 @click.option("--shape", metavar="GLOB", default="*", help="Shapes, as the table names them: '3x3 * 64->64'.")
 @click.option("--cycles", is_flag=True, help="Compare modelled cycles, with the plan in flash.")

@@ -6,6 +6,7 @@ import click
 
 from host.commands.common import (
     board_option,
+    emulate_option,
     json_option,
     network_path,
     plot_option,
@@ -20,6 +21,7 @@ from host.errors import NotExactError
 @click.argument("network", metavar="[NET]", required=False)
 @board_option
 @click.option("--port", "-p", help="Serial port or URL of the board; an emulated board needs none.")
+@emulate_option
 @click.option("--rungs", metavar="NAMES", default="all", show_default=True,
               help="Only these: naive,reorder,... with commas.")  # fmt: skip
 @click.option("--input", "-i", "source", metavar="FILE|random:SEED", default="random:1", show_default=True,

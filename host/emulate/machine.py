@@ -59,7 +59,8 @@ class Machine:
 
     `firmware` is an ELF file or a raw image. Peripherals' notes are in `chip`, the serial line is `line`.
     `on_idle()` is called when the firmware sleeps and nothing inside the chip will ever wake it: it returns whether it
-    gave bytes to the line. `on_sleep()` is called whenever the firmware begins to sleep.
+    gave bytes to the line. `on_sleep()` is called whenever the firmware begins to sleep, `on_attend()` soon after
+    attend().
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Machine:
         self.line = Line(board.uart.baud, *(options.wiring or (board.uart.tx or "", board.uart.rx or "")))
         self.on_idle: Callable[[], bool] = lambda: False
         self.on_sleep: Callable[[], None] = lambda: None
+        self.on_attend: Callable[[], object] = lambda: None
         # Exceptions taken, and instructions executed in them, by exception number.
         self.entries: Tally[int] = Tally()
         self.spent: Tally[int] = Tally()
@@ -191,6 +193,7 @@ class Machine:
         pc = self._read("PC")
         if counter.attend:
             counter.attend = 0
+            self.on_attend()
             self._offer_while_busy()
         if self._cause == "return":
             self._leave(pc)

@@ -6,7 +6,7 @@ import secrets
 import struct
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from host.errors import DeviceError, HostError, LinkError
 from host.link import frame as wire
@@ -168,7 +168,11 @@ class Client:
         )
         if len(payload) < 16 or struct.unpack_from("<H", payload)[0] != wire.VERSION:
             raise mismatch(payload)
-        self._hello = parse_hello(payload)
+        hello = parse_hello(payload)
+        if getattr(self.transport, "counts_instructions", False):
+            counter = "instructions" if hello.counter == "cycles" else hello.counter
+            hello = replace(hello, emulated=True, counter=counter)
+        self._hello = hello
         self._session.window_bytes = self._hello.rx_window_bytes
         return self._hello
 

@@ -8,7 +8,8 @@ from typing import Protocol
 class Transport(Protocol):
     """A byte pipe in both directions that may lose, damage or delay, but does not reorder.
 
-    `description` names it in messages.
+    `description` names it in messages. One with a true attribute `counts_instructions` leads to an emulator whose cycle
+    counter counts executed instructions, which the firmware in it does not know.
     """
 
     description: str

@@ -17,8 +17,8 @@ struct clock {
 /* Starts the clock, with time-outs: crystal and PLL, else internal oscillator and PLL, else the internal oscillator as at reset. */
 struct clock clock_start(void);
 
-/* Polls of a flag at the clock of reset, at least 6 cycles each: 150 ms, where a crystal takes 2 ms and a PLL 0.3 ms. */
-#define CLOCK_POLLS (RESET_CLOCK_HZ / 40u)
+/* Polls of a flag at the clock of reset, 5 instructions each: at least 62 ms, where a crystal takes 2 ms and a PLL 0.3 ms. */
+#define CLOCK_POLLS (RESET_CLOCK_HZ / 80u)
 
 /* Whether the masked bits took that value in time. */
 static inline bool wait_for(const volatile uint32_t *reg, uint32_t mask, uint32_t value) {

@@ -84,8 +84,10 @@ static bool stop_all(void) {
     if (!wait_for(&RCC->CR, RCC_CR_HSIRDY, RCC_CR_HSIRDY)) return false;
     RCC->CFGR = RCC_CFGR_SW_HSI;
     if (!wait_for(&RCC->CFGR, RCC_CFGR_SWS_MASK, RCC_CFGR_SWS_HSI)) return false;
-    RCC->CR &= ~(RCC_CR_PLLON | RCC_CR_HSEON);
-    if (!wait_for(&RCC->CR, RCC_CR_PLLRDY | RCC_CR_HSERDY, 0)) return false;
+    RCC->CR &= ~RCC_CR_PLLON;
+    if (!wait_for(&RCC->CR, RCC_CR_PLLRDY, 0)) return false;
+    RCC->CR &= ~RCC_CR_HSEON; /* only once the PLL no longer feeds on it */
+    if (!wait_for(&RCC->CR, RCC_CR_HSERDY, 0)) return false;
     RCC->CR &= ~RCC_CR_HSEBYP;
     if (NEEDS_OVERDRIVE) PWR_CR &= ~(PWR_CR_ODEN | PWR_CR_ODSWEN);
     return true;
