@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from host.errors import DeviceError, HostError, LinkError
 from host.link import frame as wire
 from host.link.hello import Hello, parse_hello
-from host.link.session import ATTEMPTS, Request, Session, mismatch
+from host.link.session import ATTEMPTS, LinkCounts, Request, Session, mismatch
 from host.transport.base import Transport
 
 # A device that just started drops what arrives before its serial port is up, so ask often at first.
@@ -90,7 +90,9 @@ class Client:
         self._session = Session(self.transport, self._clock)
         self._session.drain()
         self._number = secrets.randbits(32)
-        return self._say_hello(timeouts)
+        hello = self._say_hello(timeouts)
+        self._session.counts = LinkCounts()  # a device that was starting, or busy, is no trouble on the line
+        return hello
 
     def ping(self, payload: bytes = b"") -> bytes:
         """The payload as it comes back."""

@@ -51,6 +51,25 @@ class _Sent:
     data: bytes
 
 
+@dataclass
+class LinkCounts:
+    """What went wrong on the line since the conversation began; all of it was repaired, or an error was raised.
+
+    `damaged_answers` were not readable here, `damaged_requests` not on the device, `missing_answers` did not come in
+    time or were overtaken by a later one; for each the frames that were under way were sent again.
+    """
+
+    resent_frames: int = 0
+    damaged_answers: int = 0
+    damaged_requests: int = 0
+    missing_answers: int = 0
+
+    @property
+    def errors(self) -> int:
+        """All but the repetitions, which follow from them."""
+        return self.damaged_answers + self.damaged_requests + self.missing_answers
+
+
 class _Trouble(Exception):
     """The answer to the oldest request will not come; the message says why we think so."""
 
@@ -62,13 +81,18 @@ class Session:
         self.transport = transport
         self._clock = clock
         self.window_bytes = _FIRST_WINDOW_BYTES
-        self.resent_frames = 0
+        self.counts = LinkCounts()
         self._decoder = Decoder()
         self._arrived: deque[Frame | Damaged] = deque()
         self._sequence = secrets.randbelow(0x10000)
         self._attempt = 0
         self._foreign_progress = False
         self._round_trip_s = 0.0
+
+    @property
+    def resent_frames(self) -> int:
+        """How many frames were sent more than once."""
+        return self.counts.resent_frames
 
     def drain(self) -> None:
         """Forgets what an earlier conversation left in the line, and ends a half-sent frame of it."""
@@ -110,7 +134,7 @@ class Session:
                 self._attempt += 1
                 if self._attempt == len(timeouts):
                     raise self._gave_up(flying[0].request.command, str(trouble)) from None
-                self.resent_frames += len(flying)
+                self.counts.resent_frames += len(flying)
                 again = [s if s.request.once else self._number(s.request) for s in flying]
                 waiting.extendleft(reversed(again))
                 flying.clear()
@@ -161,10 +185,12 @@ class Session:
             item = self._receive(deadline - self._clock())
             if item is None:
                 self.transport.write(b"\0")  # ends a frame whose closing zero was lost
+                self.counts.missing_answers += 1
                 raise _Trouble("no answer")
             if isinstance(item, Damaged):
                 if ignore_damage:
                     continue
+                self.counts.damaged_answers += 1
                 self._settle(len(flying) - 1)
                 raise _Trouble(f"the answer arrived damaged, {item.reason}")
             if item.kind == Kind.PROGRESS and item.sequence in sequences:
@@ -181,9 +207,11 @@ class Session:
             if item.sequence == sequences[0] and item.command == flying[0].command:
                 return item
             if status and status.name == "BAD_FRAME" and item.command == 0 and not ignore_damage:
+                self.counts.damaged_requests += 1
                 self._settle(len(flying) - 1)
                 raise _Trouble("the request arrived damaged")
             if item.sequence in sequences:
+                self.counts.missing_answers += 1
                 self._settle(len(flying) - 1 - sequences.index(item.sequence))
                 raise _Trouble("no answer")
 

@@ -313,3 +313,22 @@ def test_our_requests_are_sound_frames():
     work(connected(device), 300, 200, 1)
     found = Decoder().feed(bytes(sent))
     assert all(isinstance(f, Frame) and f.version == wire.VERSION and f.kind == 0 for f in found)
+
+
+def test_trouble_on_the_line_is_counted_by_kind():
+    # A dozen seeds each: the session numbers are random, so only sums are certain to be above 0.
+    sums = {kind: [0, 0, 0, 0] for kind in ("none", "drop chunks", "flip bits", "only to the device")}
+    for kind, total in sums.items():
+        for seed in range(12):
+            client = connected(FakeDevice(seed=seed, faults=FAULTS.get(kind, Faults())))
+            work(client, 4000, 3000, seed)
+            c = client.session.counts
+            assert c.errors == c.damaged_answers + c.damaged_requests + c.missing_answers
+            for i, n in enumerate(
+                (c.resent_frames, c.damaged_answers, c.damaged_requests, c.missing_answers)
+            ):
+                total[i] += n
+    assert sums["none"] == [0, 0, 0, 0]
+    assert sums["drop chunks"][0] and sums["drop chunks"][3]
+    assert all(sums["flip bits"][:3])
+    assert sums["only to the device"][1] == 0 and sums["only to the device"][2] > 0
