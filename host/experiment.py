@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from host.boards import Board
 from host.compile import Compiled, compile_file, compile_graph
 from host.devices import is_emulated, open_device
 from host.errors import DeviceError, DoesNotFitError, HostError, ToolMissingError
+from host.link.client import Client, PlanInfo
 from host.link.hello import Hello
 from host.model.graph import Graph
 from host.plan import choose
@@ -94,21 +96,48 @@ def run_compiled(
     say: Callable[[str], None] = _silent,
 ) -> Outcome:
     """run() of a network that is compiled already."""
+    with loaded(compiled, board, options, progress=progress, say=say) as device:
+        measured = runner.measure(
+            device.client,
+            compiled,
+            device.info,
+            samples,
+            runs=options.runs,
+            check=options.check,
+            progress=progress,
+        )
+        hello = device.client.hello
+    result = _result(compiled, board, hello, samples, options, device.in_flash, measured)
+    result.prediction = prediction(compiled, board, device.in_flash, options, say)
+    return Outcome(result, samples, measured.outputs)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A connected device that holds a network, ready for inputs."""
+
+    client: Client
+    info: PlanInfo
+    in_flash: bool
+
+
+@contextmanager
+def loaded(
+    compiled: Compiled,
+    board: Board,
+    options: Options,
+    *,
+    progress: runner.Progress = runner.no_progress,
+    say: Callable[[str], None] = _silent,
+) -> Iterator[Loaded]:
+    """Opens the options' device, makes sure that it is that board, and loads the network; closes it afterwards."""
     in_flash = lies_in_flash(compiled, board, options)
     client = open_device(
         board, options.port, plan=compiled.plan if in_flash else None, firmware=options.firmware, progress=say
     )
     with client:
-        hello = client.hello
-        _check_board(board, hello)
-        info = runner.load(client, compiled, in_flash, progress)
-        measured = runner.measure(
-            client, compiled, info, samples, runs=options.runs, check=options.check, progress=progress
-        )
-    result = _result(compiled, board, hello, samples, options, in_flash, measured)
-    if board.emulated and not options.port and options.predict:
-        result.prediction = _prediction(compiled, board, in_flash, options, say)
-    return Outcome(result, samples, measured.outputs)
+        _check_board(board, client.hello)
+        yield Loaded(client, runner.load(client, compiled, in_flash, progress), in_flash)
 
 
 def compile_for(network: Path | Graph, board: Board, options: Options) -> Compiled:
@@ -138,15 +167,18 @@ def pool_bytes(board: Board) -> int:
     return board.ram_bytes - FIRMWARE_RAM_BYTES - runner.COUNT_BYTES * 256
 
 
-def _prediction(
+def prediction(
     compiled: Compiled, board: Board, in_flash: bool, options: Options, say: Callable[[str], None]
 ) -> Prediction | None:
-    """The speed of the board's chip by the cycle model; None, and why, if it cannot be modelled here.
+    """The speed of an emulated board's chip by the cycle model; None, and why, if it cannot be modelled here.
 
-    Always with the same input, so that it can be kept: cycles hardly depend on it.
+    Always with the same input, so that it can be kept: cycles hardly depend on it. None too for a board that measures
+    itself, and if the options want no prediction.
     """
     from host.cyclemodel import model
 
+    if not board.emulated or options.port or not options.predict:
+        return None
     try:
         chip = model.chip_of(board)
         tensors = model.fixed_inputs(compiled)
