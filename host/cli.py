@@ -16,6 +16,7 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells count
 TERMINATED = 143  # 128 + SIGTERM
 COMMANDS = (
     "run",
+    "monitor",
     "flash",
     "demo",
     "export",

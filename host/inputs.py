@@ -177,7 +177,8 @@ def as_batch(
     )
 
 
-def _image_size(shape: tuple[int, ...]) -> tuple[int, int, int]:
+def image_size(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """Height, width and channels of an input that is an image. Raises InputError for another."""
     if len(shape) != 4 or shape[0] != 1 or shape[3] not in (1, 3):
         raise InputError(f"the network's input {list(shape)} is no image; give a .npy or .npz file")
     return shape[1], shape[2], shape[3]
@@ -194,7 +195,7 @@ def read_image(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     """An image file as pixels of the input's shape, uint8. Raises InputError."""
     from PIL import Image
 
-    size = _image_size(shape)
+    size = image_size(shape)
     try:
         with Image.open(path) as image:
             return _to_pixels(image, *size).reshape(shape)
@@ -206,7 +207,7 @@ def resize_batch(array: np.ndarray, shape: tuple[int, ...], name: str) -> np.nda
     """Images (uint8) of any size as [n, h, w, c] of the input's. Raises InputError."""
     from PIL import Image
 
-    height, width, depth = _image_size(shape)
+    height, width, depth = image_size(shape)
     images = array[None] if array.ndim == 3 else array
     if images.ndim != 4 or images.shape[3] not in (1, 3):
         raise InputError(
