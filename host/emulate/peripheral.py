@@ -69,13 +69,15 @@ class Options:
 
     crystal_starts, pll_locks: what is false never becomes ready. timed: received and sent bytes take their time on
     the line; otherwise they are there as fast as the firmware takes them. wiring: pins of the probe's virtual COM
-    port, (chip's TX pin, chip's RX pin); None means the manifest's.
+    port, (chip's TX pin, chip's RX pin); None means the manifest's. revision: of the silicon, where the family's model
+    knows several ("V" or "Y" of an STM32H743); "" is the one that is sold now.
     """
 
     crystal_starts: bool = True
     pll_locks: bool = True
     timed: bool = False
     wiring: tuple[str, str] | None = None
+    revision: str = ""
 
 
 class ClockTree(Protocol):
