@@ -42,11 +42,9 @@ class Limits:
     pclk1_hz: tuple[int, int]
     pclk2_hz: tuple[int, int]
     pll_out_hz: tuple[int, int]
-    vos_reset: int
     overdrive: bool
     pll_has_r: bool
     hz_per_wait_state: int = 30 * MHZ
-    max_latency: int = 15
 
 
 class FlashInterface(Peripheral):
@@ -106,6 +104,7 @@ class Power(Peripheral):
         self._drive = Ready(chip, OVERDRIVE_US)
         self._drive_switch = Ready(chip, OVERDRIVE_US)
         self._scale_since_us = 0.0
+        self._scale_told = False
         super().__init__(chip, "PWR", base)
         self._writers[registers[0].offset] = self._write_control
         self._readers[registers[1].offset] = self._read_status
@@ -114,6 +113,7 @@ class Power(Peripheral):
         super().reset()
         self._drive.set(False)
         self._drive_switch.set(False)
+        self._scale_told = False
 
     @property
     def vos(self) -> int:
@@ -142,7 +142,11 @@ class Power(Peripheral):
                 "PWR: VOS = 0 is reserved",
                 self._sections.scale,
             )
-        self.chip.event("scale", f"voltage scale {self._scale_name((value & vos_mask) >> self.VOS_SHIFT)}")
+        if (value ^ old) & vos_mask or not self._scale_told:
+            self._scale_told = True
+            self.chip.event(
+                "scale", f"voltage scale {self._scale_name((value & vos_mask) >> self.VOS_SHIFT)}"
+            )
         if not self._limits.overdrive:
             return
         if value & self.ODEN & ~old:

@@ -39,7 +39,7 @@ _USARTS = {
 _F405 = Limits(
     hclk_hz={(0, False): 144 * MHZ, (1, False): 168 * MHZ},
     pclk1_hz=(42 * MHZ, 42 * MHZ), pclk2_hz=(84 * MHZ, 84 * MHZ), pll_out_hz=(24 * MHZ, 168 * MHZ),
-    vos_reset=1, overdrive=False, pll_has_r=False, max_latency=7,
+    overdrive=False, pll_has_r=False,
 )  # fmt: skip
 # F42x, F43x: RM0090 5.1.4; F446: RM0390 5.1.3, DS10693
 _OVERDRIVE = {
@@ -48,11 +48,11 @@ _OVERDRIVE = {
 }  # fmt: skip
 _F429 = Limits(
     hclk_hz=_OVERDRIVE, pclk1_hz=(42 * MHZ, 45 * MHZ), pclk2_hz=(84 * MHZ, 90 * MHZ),
-    pll_out_hz=(24 * MHZ, 180 * MHZ), vos_reset=3, overdrive=True, pll_has_r=False,
+    pll_out_hz=(24 * MHZ, 180 * MHZ), overdrive=True, pll_has_r=False,
 )  # fmt: skip
 _F446 = Limits(
     hclk_hz=_OVERDRIVE, pclk1_hz=(42 * MHZ, 45 * MHZ), pclk2_hz=(84 * MHZ, 90 * MHZ),
-    pll_out_hz=(12_500_000, 180 * MHZ), vos_reset=3, overdrive=True, pll_has_r=True,
+    pll_out_hz=(12_500_000, 180 * MHZ), overdrive=True, pll_has_r=True,
 )  # fmt: skip
 _LINES = {
     **dict.fromkeys(("405", "407", "415", "417"), _F405),
