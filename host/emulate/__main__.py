@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from pathlib import Path
 
 from host.boards import load_board
@@ -20,6 +21,7 @@ from host.emulate.peripheral import Options, Violation
 from host.errors import EmulatorError, HostError
 
 RECEIVE_BYTES = 65536
+LOOK_S = 0.05  # how long bytes of a firmware that never sleeps may wait
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -85,10 +87,18 @@ def _serve(machine: Machine, line: socket.socket) -> None:
             found = True
         return found
 
+    def look() -> None:
+        """A firmware that computes for long does not sleep: what it has sent goes on its way all the same."""
+        while True:
+            time.sleep(LOOK_S)
+            if machine.line.outgoing:
+                machine.attend()
+
     machine.on_sleep = send
     machine.on_attend = lambda: (send(), fetch(False))
     machine.on_idle = lambda: fetch(True)
-    threading.Thread(target=listen, daemon=True).start()
+    for task in (listen, look):
+        threading.Thread(target=task, daemon=True).start()
     machine.run()
 
 

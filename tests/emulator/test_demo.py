@@ -15,6 +15,8 @@ from host.boards import load_board
 from host.cli import cli
 from host.compile import compile_file
 from host.data import digits
+from host.demo.lines import on_emulator
+from host.demo.place import EMULATE
 from host.demo.region import demo_region
 from host.demo.watch import EMULATED_SILENCE_S, watch
 from host.devices import open_device
@@ -80,3 +82,23 @@ def test_the_command_shows_lines():
     assert result.exit_code == 0
     line = result.stdout.splitlines()
     assert len(line) == 1 and line[0].startswith("tinyconv demo digits: ") and "emulated" in line[0]
+
+
+def test_a_board_s_own_image():
+    """In the register-model emulator, whose line must flow though this firmware never sleeps; then a host."""
+    board, compiled = load_board("disco_f407vg"), compile_file(digits.model_path())
+    samples = small(compiled)
+    client = open_device(board, EMULATE, plan=demo_region(compiled, board, samples).image)
+    try:
+        lines = list(islice(watch(client.transport, EMULATED_SILENCE_S), 2))
+        client.connect()
+        info = runner.load(client, compiled, in_flash=True)
+        first = inputs.Samples(samples.tensors[:3], samples.labels[:3], "test images")
+        measured = runner.measure(client, compiled, info, first)
+    finally:
+        client.close()
+    assert measured.mismatches == 0 and client.session.counts.errors == 0
+    assert (lines[1].right, lines[1].labelled) == (SAMPLES, SAMPLES)
+    assert lines[0].counter == "cycles"  # the image cannot know; the command does:
+    shown = on_emulator(lines[0], board.clock.hz)
+    assert shown.fps is None and abs(shown.per_frame - measured.totals[0]) <= 2 * len(compiled.net.steps)
