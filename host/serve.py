@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import ipaddress
+import os
 import socket
 import threading
 from collections.abc import Callable
@@ -17,7 +18,7 @@ import serial
 from serial.rfc2217 import PortManager
 
 from host.errors import HostError, PortBusyError, PortError
-from host.transport.lock import PortLock
+from host.transport.lock import PortLock, keep_others_out, let_others_in
 from host.transport.serial import open_error
 
 DEFAULT_ADDRESS = ("127.0.0.1", 2217)
@@ -126,8 +127,16 @@ class _Shared(serial.Serial):
         except (serial.SerialException, OSError, ValueError) as e:
             self._lock.release()
             raise open_error(port, e) from None
+        try:
+            if os.name == "posix":
+                keep_others_out(self.fileno(), port)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
+        if self.is_open and os.name == "posix":
+            let_others_in(self.fileno())
         super().close()
         self._lock.release()
 

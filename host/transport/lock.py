@@ -1,4 +1,4 @@
-"""One host a port: for ports that the operating system does not lock (URLs), and to say who holds one."""
+"""One program a port: a lock between hosts, for URLs too, and the system's own for serial ports."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import os
 import tempfile
 
 from host.errors import PortBusyError
-from host.transport.holder import describe
+from host.transport.holder import describe, holders
 
 try:
     import fcntl
+    import termios
 except ImportError:  # Windows, where the serial ports themselves are exclusive
-    fcntl = None
+    fcntl = termios = None
 
 
 class PortLock:
@@ -50,6 +51,37 @@ class PortLock:
         if self._fd >= 0:
             os.close(self._fd)  # the file stays: deleting it would race with the next host's lock
             self._fd = -1
+
+
+def keep_others_out(fd: int, port: str) -> None:
+    """From now on nobody else may open this serial port. Raises PortBusyError if another program has it open already:
+    both would read, and each get a part of the bytes. The other end of a pseudo terminal is no such program.
+    """
+    if termios is None:
+        return
+    with contextlib.suppress(OSError):
+        fcntl.ioctl(fd, termios.TIOCEXCL)
+    if not is_pseudo_terminal(port) and (others := holders(port)):
+        let_others_in(fd)
+        raise busy(port, others)
+
+
+def let_others_in(fd: int) -> None:
+    """Before the port is closed: the mark of a pseudo terminal would stay."""
+    if termios is not None:
+        with contextlib.suppress(OSError):
+            fcntl.ioctl(fd, termios.TIOCNXCL)
+
+
+def is_pseudo_terminal(port: str) -> bool:
+    """Whether a program is at the other end of a port, as with socat."""
+    return os.path.realpath(port).startswith("/dev/pts/")
+
+
+def busy(port: str, others: list[str]) -> PortBusyError:
+    """The error for a port that other programs have open; they are named where that is known."""
+    who = f" ({', '.join(others)})" if others else ""
+    return PortBusyError(f"{port} is in use by another program{who}", "end it first")
 
 
 def _open(path: str) -> int:

@@ -11,10 +11,10 @@ import time
 import serial
 
 from host import ports, udev
-from host.errors import LinkError, PortBusyError, PortError, PortMissingError
+from host.errors import LinkError, PortError, PortMissingError
 from host.transport.base import Transport
 from host.transport.holder import holders
-from host.transport.lock import PortLock
+from host.transport.lock import PortLock, busy, keep_others_out, let_others_in
 from host.transport.remote import WRITE_TIMEOUT_S, Rfc2217Transport, SocketTransport
 
 DEFAULT_BAUD = 115200
@@ -56,6 +56,12 @@ class SerialTransport:
         except (serial.SerialException, OSError, ValueError) as e:
             raise open_error(port, e) from None
         self._fd = None if is_url or os.name != "posix" else self._serial.fileno()
+        if self._fd is not None:
+            try:
+                keep_others_out(self._fd, port)
+            except BaseException:
+                self._serial.close()
+                raise
 
     def read(self, timeout: float) -> bytes:
         """See Transport."""
@@ -86,6 +92,8 @@ class SerialTransport:
     def close(self) -> None:
         """See Transport."""
         with contextlib.suppress(serial.SerialException, OSError):
+            if self._fd is not None and self._serial.is_open:
+                let_others_in(self._fd)
             self._serial.close()
         self._lock.release()
 
@@ -97,13 +105,10 @@ def open_error(port: str, e: Exception) -> PortError:
     """What it means when pyserial cannot open a port."""
     code = getattr(e, "errno", None)
     if code in (errno.EBUSY, errno.EAGAIN) or "exclusively lock" in str(e):
-        who = ", ".join(holders(port))
-        return PortBusyError(
-            f"{port} is in use by another program" + (f" ({who})" if who else ""), "end it first"
-        )
+        return busy(port, holders(port))
     if code in (errno.EACCES, errno.EPERM) or "PermissionError" in str(e):
         if os.name != "posix":  # Windows says so for a port that is open elsewhere
-            return PortBusyError(f"{port} is in use by another program", "end it first")
+            return busy(port, [])
         return PortError(f"no permission to open {port}", udev.hint())
     if "://" in port:
         return PortMissingError(f"cannot open {port}: {e}")

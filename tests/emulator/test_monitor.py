@@ -62,6 +62,25 @@ class Terminal:
         return bool(data)
 
 
+def descendants(pid: int) -> dict[int, str]:
+    """Processes below one, with their command lines."""
+    listed = subprocess.run(
+        ["ps", "-A", "-ww", "-o", "pid=,ppid=,args="], capture_output=True, text=True
+    ).stdout
+    rows = [line.split(None, 2) for line in listed.splitlines()]
+    found, fresh = {}, {pid}
+    while fresh:
+        fresh = {int(row[0]) for row in rows if int(row[1]) in fresh}
+        found |= {int(row[0]): row[2] for row in rows if int(row[0]) in fresh}
+    return found
+
+
+def alive(pid: int) -> bool:
+    """Whether the process is there and no zombie."""
+    done = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
+    return bool(done.stdout.strip()) and not done.stdout.startswith("Z")
+
+
 def test_a_pipe_gets_plain_lines_that_are_exact():
     done = host("monitor", "--frames", 6, "--every", 2, "--check")
     assert done.returncode == 0 and done.stderr == "", done.stderr
@@ -115,11 +134,26 @@ def test_a_terminal_gets_a_block():
 def test_it_ends_when_told_and_gives_the_terminal_back(number):
     terminal = Terminal("monitor", *NO_MODEL)
     terminal.until("frame 2")
+    before = descendants(terminal.process.pid)
+    assert before
     terminal.process.send_signal(number)
     assert terminal.end() == 128 + number
     assert terminal.screen.rindex("\x1b[?25h") > terminal.screen.rindex("\x1b[?25l")
-    children = subprocess.run(["ps", "-A", "-o", "ppid=,args="], capture_output=True, text=True).stdout
-    assert not [line for line in children.splitlines() if line.split()[0] == str(terminal.process.pid)]
+    assert not [p for p in before if alive(p)], "a process stays behind"
+
+
+def test_a_device_that_vanishes_ends_it_with_its_reason():
+    terminal = Terminal("monitor", *NO_MODEL)
+    terminal.until("frame 2")
+    (qemu,) = [
+        p
+        for p, args in descendants(terminal.process.pid).items()
+        if args.startswith(("qemu", "/usr/bin/qemu"))
+    ]
+    os.kill(qemu, signal.SIGKILL)
+    assert terminal.end() == errors.EmulatorError.exit_status
+    assert "error: emulator (netduinoplus2) ended by SIGKILL" in terminal.screen
+    assert terminal.screen.rindex("\x1b[?25h") > terminal.screen.rindex("\x1b[?25l")
 
 
 def test_a_reader_that_leaves_ends_it():

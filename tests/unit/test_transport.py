@@ -2,11 +2,13 @@
 
 import contextlib
 import errno
+import fcntl
 import os
 import pty
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import textwrap
@@ -28,7 +30,7 @@ from host.errors import (
 )
 from host.link.client import Client
 from host.project import root
-from host.transport import fake
+from host.transport import fake, lock
 from host.transport import serial as serial_transport
 from host.transport.emulator import EmulatorTransport
 from host.transport.process import ChildProcess
@@ -38,6 +40,7 @@ from tests.fake_device import FakeDevice
 # Stack pointer, reset vector, and `b .`: a firmware that does nothing. QEMU takes it as a raw image.
 IDLE_FIRMWARE = bytes.fromhex("00000120 09000008 fee7 0000")
 MACHINE = "netduinoplus2"
+TIOCGEXCL = 0x80045440  # Linux's asm-generic/ioctls.h
 
 needs_qemu = pytest.mark.skipif(
     shutil.which("qemu-system-arm") is None, reason="qemu-system-arm is not installed"
@@ -171,6 +174,32 @@ def test_a_port_held_by_another_program(terminal):
         open_port(terminal)
     other.close()
     open_port(terminal).close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="TIOCGEXCL is Linux's")
+def test_others_are_kept_out_while_a_port_is_open(terminal):
+    watcher = os.open(terminal, os.O_RDWR | os.O_NOCTTY)  # who was there before can still look
+
+    def marked() -> bool:
+        return bool(struct.unpack("i", fcntl.ioctl(watcher, TIOCGEXCL, bytes(4)))[0])
+
+    port = open_port(terminal)
+    assert marked()
+    port.close()
+    assert not marked()
+    os.close(watcher)
+
+
+def test_a_port_that_another_program_reads_is_refused_with_its_name(terminal, monkeypatch):
+    monkeypatch.setattr(lock, "is_pseudo_terminal", lambda port: False)
+    monkeypatch.setattr(lock, "holders", lambda port: ["process 812, ModemManager"])
+    with pytest.raises(PortBusyError) as e:
+        open_port(terminal)
+    assert str(e.value) == (
+        f"{terminal} is in use by another program (process 812, ModemManager); end it first"
+    )
+    monkeypatch.setattr(lock, "holders", lambda port: [])
+    open_port(terminal).close()  # nothing of the refusal stays
 
 
 def test_two_hosts_on_one_port(terminal, served_device, tmp_path):
