@@ -90,10 +90,12 @@ class Emulator:
 
 @dataclass(frozen=True)
 class Probe:
-    """What debuggers call the chip."""
+    """What debuggers call the chip; of an on-board ST-Link the label of its USB drive and the id of its board."""
 
     pyocd_target: str
     openocd_target: str
+    drive: str | None = None
+    board_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -276,7 +278,14 @@ def _uart(fields: _Fields) -> Uart:
 
 
 def _probe(fields: _Fields) -> Probe:
-    probe = Probe(fields.take("pyocd_target", str), fields.take("openocd_target", str))
+    probe = Probe(
+        fields.take("pyocd_target", str),
+        fields.take("openocd_target", str),
+        fields.take("drive", str) if "drive" in fields else None,
+        fields.take("board_id", str) if "board_id" in fields else None,
+    )
+    if probe.board_id is not None and not re.fullmatch(r"[0-9A-F]{4}", probe.board_id):
+        raise fields.wrong("board_id", 'must be four hexadecimal digits like "0777"')
     fields.finish()
     return probe
 

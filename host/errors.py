@@ -27,6 +27,15 @@
     |- NotExactError              25   outputs differ from the oracle
     |- DownloadError              26   a catalogue file could not be had, or has the wrong hash
     |- FlashError                 27   the probe or its tool failed, or the flash holds something else
+    |  |- ProbeMissingError       40   no debug probe, or none of that serial number, or it may not be opened
+    |  |- ProbeChoiceError        41   several probes are plugged in and none was chosen
+    |  |- ProbeBusyError          42   another program holds the probe
+    |  |- WrongBoardError         43   the probe belongs to another board, or the chip is another one
+    |  |- ProtectedError          44   the chip is read-protected
+    |  |- VerifyError             45   the flash does not hold what was written; says where
+    |  |- ProbeLostError          46   the probe was unplugged while it was in use
+    |  |- ProbeTimeoutError       47   probe or chip did not answer in time
+    |- PackError                  48   a CMSIS pack is missing, damaged, out of reach, or contradicts a manifest
     |- OutputError                28   a result file cannot be written
     |- RegressionError            29   `host bench --compare` found that a kernel got slower
 
@@ -204,6 +213,60 @@ class FlashError(HostError):
     """Writing the device's flash failed."""
 
     exit_status = 27
+
+
+class ProbeMissingError(FlashError):
+    """No debug probe is plugged in, or none of that serial number, or we may not open it."""
+
+    exit_status = 40
+
+
+class ProbeChoiceError(FlashError):
+    """Several probes are plugged in and none was chosen; the message lists them."""
+
+    exit_status = 41
+
+
+class ProbeBusyError(FlashError):
+    """Another program holds the probe."""
+
+    exit_status = 42
+
+
+class WrongBoardError(FlashError):
+    """The probe is part of another board, or the chip behind it is another one. Nothing was written."""
+
+    exit_status = 43
+
+
+class ProtectedError(FlashError):
+    """The chip's flash is read-protected. Nothing was written."""
+
+    exit_status = 44
+
+
+class VerifyError(FlashError):
+    """The flash does not hold what was written; the message has the first address and its bytes."""
+
+    exit_status = 45
+
+
+class ProbeLostError(FlashError):
+    """The probe was unplugged while it was in use."""
+
+    exit_status = 46
+
+
+class ProbeTimeoutError(FlashError):
+    """The probe or the chip did not answer in time."""
+
+    exit_status = 47
+
+
+class PackError(HostError):
+    """A CMSIS pack is missing, damaged or out of reach, or contradicts a board's manifest."""
+
+    exit_status = 48
 
 
 class OutputError(HostError):

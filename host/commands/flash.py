@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from host.commands.common import (
-    board_option,
     json_option,
     network_path,
     plan_choices,
@@ -17,27 +16,83 @@ from host.commands.common import (
     write_json,
 )
 
+if TYPE_CHECKING:
+    from host.flashing import Flashed
+
+_METHODS = ("pyocd", "openocd", "drag", "platformio")
+
 
 @click.command("flash")
 @click.argument("network", metavar="[NET]", required=False)
-@board_option
-@plan_options
+@click.option("--board", "-b", help="Board id; without it the board of the one probe that is plugged in.")
+@click.option(
+    "--probe", "serial", metavar="SERIAL", help="Serial number of the debug probe, or its beginning."
+)
+@click.option(
+    "--method", type=click.Choice(_METHODS), help="How to write; without it the first one that can."
+)
 @click.option("--port", "-p", help="Serial port of the board, to check what it runs afterwards.")
+@click.option("--emulate", is_flag=True, help="Prove image and plan in the emulator: --port emulate://.")
+@click.option("--force", is_flag=True, help="Write what is up to date as well.")
+@click.option("--dry-run", is_flag=True, help="Show what would be written, and where; write nothing.")
+@plan_options
 @json_option
-def command(network: str | None, board: str, port: str | None, json_file: str | None, **plan: Any) -> None:
-    """Build the firmware, write it to a board and verify it; with NET, write that network's plan beside it."""
+def command(
+    network: str | None,
+    board: str | None,
+    serial: str | None,
+    method: str | None,
+    port: str | None,
+    emulate: bool,
+    force: bool,
+    dry_run: bool,
+    json_file: str | None,
+    **plan: Any,
+) -> None:
+    """Build the firmware, write it to a board and verify it; with NET, write that network's plan beside it.
+
+    Only what differs is written. One probe is used, of several one must be chosen, and none that is on another board.
+    """
     from host import experiment
-    from host.boards import load_board
-    from host.flash import flash
+    from host.flashing import flash
+    from host.flashing.flash import find_board
 
     with screen() as show:
-        options = experiment.Options(board=board, **plan_choices(**plan))
-        compiled = None
-        if network:
-            compiled = experiment.compile_for(network_path(network, show), load_board(board), options)
-        flashed = flash(board, compiled, port, show.say)
+        target, why = find_board(board, serial)
+        options = experiment.Options(board=target.id, **plan_choices(**plan))
+        compiled = experiment.compile_for(network_path(network, show), target, options) if network else None
+        flashed = flash(
+            target,
+            compiled,
+            why_board=why,
+            serial=serial,
+            port="emulate://" if emulate else port,
+            method=method,
+            force=force,
+            dry_run=dry_run,
+            progress=show,
+            say=show.say,
+        )
     if json_file:
         write_json(asdict(flashed), json_file)
     if json_file != "-":
-        plan = f" and {flashed.plan_bytes:,} bytes of plan ({flashed.model})" if flashed.model else ""
-        click.echo(f"{flashed.board}: firmware {flashed.build}, {flashed.code_bytes:,} bytes of code{plan}")
+        _print(flashed)
+
+
+def _print(flashed: Flashed) -> None:
+    plan = f" and {flashed.plan_bytes:,} bytes of plan ({flashed.model})" if flashed.model else ""
+    click.echo(f"{flashed.board}: firmware {flashed.build}, {flashed.code_bytes:,} bytes of code{plan}")
+    for line in flashed.lines():
+        click.echo(line)
+    click.echo("nothing was written" if flashed.dry_run else _proof(flashed))
+
+
+def _proof(flashed: Flashed) -> str:
+    """What is known now, and what is not."""
+    if flashed.verified and flashed.answered:
+        return "verified by reading back; the board answers with this build"
+    if flashed.answered:
+        return "the board answers with this build" + (" and this plan" if flashed.plan_bytes else "")
+    if flashed.verified:
+        return "verified by reading back; not asked over a serial port (--port PORT does)"
+    return "not verified: this method cannot read the flash back, and no --port was given"

@@ -6,6 +6,7 @@ build folder, which PlatformIO empties when a file is added. One process at a ti
 
 import fcntl
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -89,6 +90,16 @@ binary = env.Command(
     elf,
     env.VerboseAction("$OBJCOPY -O binary $SOURCES $TARGET", "Building $TARGET"),
 )
+
+
+def upload(source, target, env):
+    """Calls the host, which checks board and chip, skips what is there, verifies. Returns its exit status."""
+    command = [env.subst("$PYTHONEXE"), "-m", "host.flashing", board.id, "--firmware", str(source[0])]
+    command += os.environ.get("TINYCONV_UPLOAD", "").split("\n") if os.environ.get("TINYCONV_UPLOAD") else []
+    return subprocess.call(command, cwd=root, env={**os.environ, "PYTHONPATH": str(root)})
+
+
+AlwaysBuild(env.Alias("upload", binary, env.VerboseAction(upload, "Uploading $SOURCE")))
 size = env.Alias("size", elf, env.VerboseAction("$SIZEPRINTCMD", "Size of $SOURCE"))
 AlwaysBuild(size)
 Default([binary, size])

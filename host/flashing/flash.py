@@ -1,0 +1,252 @@
+"""`host flash` as a library function: builds, chooses method and probe, writes, and asks the board.
+
+An emulated board has no flash that outlives it: it is started with image and plan in place, which proves both.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+
+from host import boards, build
+from host.boards import Board
+from host.build import Firmware
+from host.compile import Compiled
+from host.errors import FlashError, ProbeMissingError
+from host.flashing import answer, plan, probes
+from host.flashing.plan import Image, Job, Outcome, Progress, Region
+from host.flashing.probes import ProbeInfo
+from host.ports import list_ports
+from host.runner import no_progress
+
+METHODS = {  # in the order of preference: its module and what messages call it
+    "pyocd": ("pyocd_method", "pyOCD"),
+    "openocd": ("openocd", "OpenOCD"),
+    "drag": ("drag", "the ST-Link's USB drive"),
+    "platformio": ("platformio_method", "PlatformIO"),
+}
+EMULATED = "emulator"
+DEFAULT_BOARD = "emu_stm32f405"
+EMULATOR_PORT = "emulate:"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """What a method did and why it was chosen. `verified`: the flash was read back and is what it should be."""
+
+    method: str
+    why: str
+    probe: str | None
+    port: str | None
+    regions: tuple[Region, ...]
+    verified: bool
+
+    def lines(self) -> list[str]:
+        """Method and regions for people."""
+        via = f", probe {self.probe}" if self.probe else ""
+        lines = [f"method {self.method} ({self.why}){via}"]
+        for part in self.regions:
+            changed = f", {part.changed_bytes:,} bytes in changed sectors" if part.changed_bytes else ""
+            lines.append(f"{part.name:<9} {part.address:#010x} {part.bytes:>9,} bytes  {part.state}{changed}")
+        return lines
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flashed(Written):
+    """What is on the board now, or would be (`dry_run`). `plan_bytes` is 0 if only the firmware was meant.
+
+    `answered`: the board said over its serial port (or in the emulator) that it runs this build and, with a plan,
+    that it accepts it.
+    """
+
+    board: str
+    build: str
+    code_bytes: int
+    model: str | None
+    plan_bytes: int
+    dry_run: bool
+    answered: bool
+
+
+def find_board(board_id: str | None, serial: str | None = None) -> tuple[Board, str]:
+    """The board to write, and how it was found.
+
+    Without a name the one probe that is plugged in decides, by the board id that an on-board ST-Link knows; if
+    nothing is plugged in, it is the emulated board. Raises UnknownBoardError, ProbeMissingError, ProbeChoiceError,
+    FlashError.
+    """
+    if board_id is not None:
+        return boards.load_board(board_id), "asked for"
+    found = probes.list_probes()
+    if not found and serial is None:
+        return boards.load_board(DEFAULT_BOARD), "no debug probe is plugged in and no board was named"
+    probe = probes.choose(serial, found)
+    board = probes.board_with(probe.board_id)
+    if board is None:
+        what = (
+            f"says it is on {probe.board_name}" if probe.board_name else "does not say which board it is on"
+        )
+        raise FlashError(
+            f"probe {probe.serial} {what}", "name the board with --board; `host boards` lists them"
+        )
+    return board, f"probe {probe.serial} is on it"
+
+
+def choose_method(board: Board, wanted: str | None = None) -> tuple[str, str]:
+    """The method's name and why it is the one. Raises FlashError if none can write this board.
+
+    PlatformIO is never chosen unasked: it calls OpenOCD, as we do.
+    """
+    if wanted:
+        return wanted, "asked for"
+    reasons = []
+    for name in METHODS:
+        if name == "platformio":
+            continue
+        reason = method_module(name).why_not(board)
+        if reason is None:
+            return name, "; ".join(reasons) or "it knows the chip"
+        reasons.append(reason)
+    raise FlashError(
+        f"nothing can write {board.id}: {'; '.join(reasons)}", f"`host packs install {board.id}`"
+    )
+
+
+def method_module(name: str) -> ModuleType:
+    """A method's module: `why_not(board)`, `write(job, progress, say)`, NEEDS_PROBE and READS_BACK."""
+    return importlib.import_module(f"host.flashing.{METHODS[name][0]}")
+
+
+def flash(
+    board: Board,
+    compiled: Compiled | None,
+    *,
+    why_board: str = "asked for",
+    serial: str | None = None,
+    port: str | None = None,
+    method: str | None = None,
+    force: bool = False,
+    dry_run: bool = False,
+    progress: Progress = no_progress,
+    say: Callable[[str], None] = lambda text: None,
+) -> Flashed:
+    """Builds the firmware if need be and writes it, with the network's plan if one is given.
+
+    The board is then asked whether it runs this build and accepts the plan, over `port`, over the port of its
+    on-board probe, or in the emulator. Raises FlashError and its kinds, ToolMissingError, BuildError,
+    DoesNotFitError, and LinkError if the device does not come up.
+    """
+    firmware = build.build(board, progress=say)
+    network = compiled.plan if compiled else None
+    if board.emulated or (port and port.startswith(EMULATOR_PORT)):
+        images = plan.images(board, firmware, network)
+        state = plan.TO_WRITE if dry_run else plan.WRITTEN
+        regions = tuple(plan.region(image, state) for image in images)
+        written = Written(
+            method=EMULATED, why=why_board, probe=None, port=port, regions=regions, verified=False
+        )
+    else:
+        written = write_files(
+            board,
+            firmware,
+            network,
+            serial=serial,
+            port=port,
+            method=method,
+            force=force,
+            dry_run=dry_run,
+            progress=progress,
+            say=say,
+        )
+    asked = not dry_run and (written.method == EMULATED or written.port is not None)
+    if asked:
+        answer.require(board, written.port, firmware, network, say)
+    return Flashed(
+        **vars(written),
+        board=board.id,
+        build=firmware.build_hash,
+        code_bytes=firmware.code_bytes,
+        model=compiled.net.name if compiled else None,
+        plan_bytes=len(network or b""),
+        dry_run=dry_run,
+        answered=asked,
+    )
+
+
+def write_files(
+    board: Board,
+    firmware: Firmware,
+    network: bytes | None,
+    *,
+    serial: str | None = None,
+    port: str | None = None,
+    method: str | None = None,
+    force: bool = False,
+    dry_run: bool = False,
+    progress: Progress = no_progress,
+    say: Callable[[str], None] = lambda text: None,
+) -> Written:
+    """Writes a firmware that is built and a plan to a real board, and verifies; the board itself is not asked.
+
+    Raises FlashError and its kinds, ToolMissingError, DoesNotFitError.
+    """
+    images = plan.images(board, firmware, network)
+    method, why = choose_method(board, method)
+    module = method_module(method)
+    say(f"with {METHODS[method][1]}: {why}")
+    probe = _probe(board, serial, module, dry_run)
+    port = port or _port_of(board, probe)
+    job = Job(board, images, probe.serial if probe else None, force, dry_run)
+    outcome = _write(module, job, port, firmware.build_hash, progress, say)
+    return Written(
+        method=method,
+        why=why,
+        probe=job.serial,
+        port=port,
+        regions=outcome.regions,
+        verified=outcome.verified,
+    )
+
+
+def _probe(board: Board, serial: str | None, module: ModuleType, dry_run: bool) -> ProbeInfo | None:
+    if not module.NEEDS_PROBE and serial is None:
+        return None
+    try:
+        probe = probes.choose(serial)
+    except ProbeMissingError:
+        if dry_run:
+            return None
+        raise
+    probes.check_board(board, probe)
+    return probe
+
+
+def _port_of(board: Board, probe: ProbeInfo | None) -> str | None:
+    """The serial port of the board's own probe. A probe on another board, or none, has no line to this one."""
+    if probe is None or board.probe is None or board.probe.board_id is None or probe.board_id is None:
+        return None
+    return next((p.device for p in list_ports() if p.serial.lower() == probe.serial.lower()), None)
+
+
+def _write(
+    module: ModuleType, job: Job, port: str | None, build_hash: str, progress: Progress, say: plan.Say
+) -> Outcome:
+    """Has the method do it. What the board itself says it holds is skipped if the method cannot read the flash."""
+    if job.dry_run and module.NEEDS_PROBE and job.serial is None:
+        return _all(job.images, plan.UNKNOWN)
+    if not module.READS_BACK:
+        held = answer.held(job.board, port, build_hash, job.images) if port else set()
+        if len(held) == len(job.images) and not job.force:
+            return _all(job.images, plan.UP_TO_DATE)
+        if job.dry_run:
+            module.require(job.board)
+            return _all(job.images, plan.TO_WRITE if port else plan.UNKNOWN)
+    return module.write(job, progress, say)
+
+
+def _all(images: tuple[Image, ...], state: str) -> Outcome:
+    return Outcome(
+        tuple(plan.region(i, state, 0 if state == plan.UP_TO_DATE else None) for i in images), False
+    )

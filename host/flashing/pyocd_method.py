@@ -1,0 +1,229 @@
+"""Writes through a debug probe with pyOCD, in this process.
+
+Two sessions: the first knows the chip only as a Cortex-M and reads who it is and whether it is protected; only when
+that fits the board does the second one connect as the board's chip, compare, erase, program, compare again, and reset.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from host import packs
+from host.boards import Board
+from host.errors import FlashError, PackError
+from host.flashing import checks, explain, plan
+from host.flashing.chips import registers
+from host.flashing.plan import Image, Job, Outcome, Progress, Region
+from host.flashing.probes import quiet_pyocd
+from host.project import build_dir
+
+if TYPE_CHECKING:
+    from pyocd.core.session import Session
+    from pyocd.probe.debug_probe import DebugProbe
+
+NEEDS_PROBE = True
+READS_BACK = True
+READ_BYTES = 4096  # a block of reading back: an ST-Link moves up to 6 KiB at once
+ROUNDS = 2  # the second one writes everything, see _write()
+
+
+def why_not(board: Board) -> str | None:
+    """Why pyOCD cannot write this board; None if it can."""
+    try:
+        target_name(board)
+    except PackError as error:
+        return error.message
+    return None
+
+
+def target_name(board: Board) -> str:
+    """What pyOCD calls the board's chip: built in, or from an installed CMSIS pack. PackError if neither."""
+    quiet_pyocd()
+    from pyocd.target import TARGET, normalise_target_type_name
+
+    if board.probe is None:
+        raise PackError(f"the manifest of {board.id} names no probe")
+    name = normalise_target_type_name(board.probe.pyocd_target)
+    if name in TARGET:
+        return name
+    if board.cmsis_pack and packs.installed(board.cmsis_pack):
+        return normalise_target_type_name(board.cmsis_pack)
+    raise PackError(
+        f"pyOCD does not know {board.probe.pyocd_target} and no CMSIS pack for it is installed",
+        f"`host packs install {board.id}`",
+    )
+
+
+def write(job: Job, progress: Progress, say: plan.Say = lambda text: None) -> Outcome:
+    """Brings the flash to what the job says. Raises FlashError's family; HostError before anything is written."""
+    target = target_name(job.board)
+    probe = _probe(job)
+    with explain.pyocd_errors(job.board, probe.unique_id) as state:
+        _check_chip(job.board, probe)
+        with _session(probe, target) as session:
+            return _work(job, session, progress, say, state)
+
+
+def _probe(job: Job) -> DebugProbe:
+    from pyocd.core.helpers import ConnectHelper
+
+    found = [p for p in ConnectHelper.get_all_connected_probes(blocking=False) if p.unique_id == job.serial]
+    if not found:
+        raise FlashError(f"probe {job.serial} is gone", "plug it in again")
+    return found[0]
+
+
+@contextmanager
+def _session(probe: DebugProbe, target: str) -> Iterator[Session]:
+    """An open session. The user's own pyOCD files do not reach it, and it never unlocks a chip."""
+    from pyocd.core.session import Session
+
+    options = {
+        "target_override": target,
+        "auto_unlock": False,  # by default pyOCD erases a protected chip to open it
+        "connect_mode": "halt",
+        "hide_programming_progress": True,
+        "no_config": True,
+        "project_dir": str(build_dir()),  # where it looks for scripts to run; it also goes there
+        "warning.cortex_m_default": False,
+    }
+    here = os.getcwd()
+    try:
+        session = Session(probe, options=options)
+    finally:
+        os.chdir(here)
+    with session:
+        yield session
+
+
+def _check_chip(board: Board, probe: DebugProbe) -> None:
+    """Raises WrongBoardError or ProtectedError."""
+    where = registers(board)
+    if where is None:
+        raise FlashError(
+            f"nobody has described how to recognise {board.mcu}", "add it to host/flashing/chips.py"
+        )
+    from pyocd.core.exceptions import TransferFaultError
+
+    with _session(probe, "cortex_m") as session:
+        try:
+            idcode = session.target.read32(where.idcode)
+        except TransferFaultError:  # another family has nothing there
+            raise checks.foreign(board, probe.unique_id) from None
+        checks.chip(board, idcode, probe.unique_id)
+        checks.protection(board, session.target.read32(where.options))
+
+
+def _work(job: Job, session: Session, progress: Progress, say: plan.Say, state: explain.State) -> Outcome:
+    total = sum(len(image.data) for image in job.images)
+    held = _read_all(session, job.images, _counter(progress, "compare", total))
+    changed = {
+        image.name: _sectors(session, image, None if job.force else got)
+        for image, got in zip(job.images, held, strict=True)
+    }
+    if job.dry_run:
+        regions = [_region(i, changed[i.name], plan.TO_WRITE) for i in job.images]
+        session.target.reset()
+        return Outcome(tuple(regions), verified=False)
+    if any(changed.values()):
+        state.writing = True
+        held = _write(job, session, changed, progress)
+        state.writing = False
+    for image, got in zip(job.images, held, strict=True):
+        checks.verified(job.board, image, got)
+    session.target.reset()
+    return Outcome(tuple(_region(i, changed[i.name], plan.WRITTEN) for i in job.images), verified=True)
+
+
+def _region(image: Image, changed: list[Image], state: str) -> Region:
+    return plan.region(
+        image, state if changed else plan.UP_TO_DATE, sum(len(sector.data) for sector in changed)
+    )
+
+
+def _write(job: Job, session: Session, changed: dict[str, list[Image]], progress: Progress) -> list[bytes]:
+    """Writes the changed sectors and returns what the flash holds then.
+
+    An algorithm may erase more than it was asked to: the one that pyOCD 0.46 has for the STM32H743 erases the sector
+    behind as well. If something that was right is wrong afterwards, all of it is written, which erases it all first.
+    """
+    total = sum(len(image.data) for image in job.images)
+    for attempt in range(ROUNDS):
+        sectors = [sector for image in job.images for sector in changed[image.name]]
+        _program(session, sectors, progress)
+        held = _read_all(session, job.images, _counter(progress, "verify", total))
+        wrong = [
+            image
+            for image, got in zip(job.images, held, strict=True)
+            if (at := plan.first_difference(image, got)) is not None
+            and not any(s.address <= image.address + at < s.end for s in changed[image.name])
+        ]
+        if not wrong or attempt == ROUNDS - 1:
+            break
+        for image in job.images:
+            changed[image.name] = _sectors(session, image, None)
+    return held
+
+
+def _program(session: Session, sectors: list[Image], progress: Progress) -> None:
+    from pyocd.flash.loader import MemoryLoader
+
+    total = sum(len(sector.data) for sector in sectors)
+    phase, last = "erase", 0.0
+
+    def report(part: float) -> None:
+        nonlocal phase, last
+        if part < last:  # it goes from 0 to 1 twice: erasing, then programming
+            phase = "write"
+        last = part
+        progress(phase, round(part * total), total)
+
+    loader = MemoryLoader(
+        session, progress=report, chip_erase="sector", smart_flash=False, keep_unwritten=False
+    )
+    for sector in sectors:
+        loader.add_data(sector.address, sector.data)
+    loader.commit()
+
+
+def _sectors(session: Session, image: Image, held: bytes | None) -> list[Image]:
+    """The image's pieces by erase sectors that differ from what the flash holds (None: all of them)."""
+    pieces = []
+    at = image.address
+    while at < image.end:
+        region = session.target.memory_map.get_region_for_address(at)
+        if region is None or not region.is_flash or region.flash is None:
+            raise FlashError(f"pyOCD knows no flash at {at:#010x} on this chip")
+        sector = region.flash.get_sector_info(at)
+        end = min(image.end, sector.base_addr + sector.size)
+        part = slice(at - image.address, end - image.address)
+        if held is None or held[part] != image.data[part]:
+            pieces.append(Image(image.name, at, image.data[part]))
+        at = end
+    return pieces
+
+
+def _read_all(session: Session, images: tuple[Image, ...], count: Callable[[int], None]) -> list[bytes]:
+    held = []
+    for image in images:
+        data = bytearray()
+        while len(data) < len(image.data):
+            size = min(READ_BYTES, len(image.data) - len(data))
+            data += bytes(session.target.read_memory_block8(image.address + len(data), size))
+            count(size)
+        held.append(bytes(data))
+    return held
+
+
+def _counter(progress: Progress, stage: str, total: int) -> Callable[[int], None]:
+    done = 0
+
+    def count(size: int) -> None:
+        nonlocal done
+        done += size
+        progress(stage, done, total)
+
+    return count
