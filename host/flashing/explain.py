@@ -16,7 +16,7 @@ from host.errors import (
     ProbeMissingError,
     ProbeTimeoutError,
 )
-from host.flashing.probes import log_file
+from host.flashing.choice import log_file
 
 PARTIAL = "the board now holds a partial firmware"
 _GONE = (errno.ENODEV, errno.EIO, errno.ENXIO, errno.EPIPE)

@@ -15,10 +15,9 @@ from host.boards import Board
 from host.build import Firmware
 from host.compile import Compiled
 from host.errors import FlashError, ProbeMissingError
-from host.flashing import answer, plan, probes
+from host.flashing import answer, choice, plan
 from host.flashing.plan import Image, Job, Outcome, Progress, Region
-from host.flashing.probes import ProbeInfo
-from host.ports import list_ports
+from host.probes import Probe, boards_of, find_probes
 from host.runner import no_progress
 
 METHODS = {  # in the order of preference: its module and what messages call it
@@ -79,19 +78,19 @@ def find_board(board_id: str | None, serial: str | None = None) -> tuple[Board, 
     """
     if board_id is not None:
         return boards.load_board(board_id), "asked for"
-    found = probes.list_probes()
-    if not found and serial is None:
+    found = find_probes()
+    if not found.probes and not found.refused and serial is None:
         return boards.load_board(DEFAULT_BOARD), "no debug probe is plugged in and no board was named"
-    probe = probes.choose(serial, found)
-    board = probes.board_with(probe.board_id)
-    if board is None:
+    probe = choice.choose(serial, found)
+    on = boards_of(probe, boards.all_boards())
+    if not on:
         what = (
             f"says it is on {probe.board_name}" if probe.board_name else "does not say which board it is on"
         )
         raise FlashError(
             f"probe {probe.serial} {what}", "name the board with --board; `host boards` lists them"
         )
-    return board, f"probe {probe.serial} is on it"
+    return on[0], f"probe {probe.serial} is on it"
 
 
 def choose_method(board: Board, wanted: str | None = None) -> tuple[str, str]:
@@ -197,7 +196,7 @@ def write_files(
     module = method_module(method)
     say(f"with {METHODS[method][1]}: {why}")
     probe = _probe(board, serial, module, dry_run)
-    port = port or _port_of(board, probe)
+    port = port or choice.port_of(board, probe)
     job = Job(board, images, probe.serial if probe else None, force, dry_run)
     outcome = _write(module, job, port, firmware.build_hash, progress, say)
     return Written(
@@ -210,24 +209,17 @@ def write_files(
     )
 
 
-def _probe(board: Board, serial: str | None, module: ModuleType, dry_run: bool) -> ProbeInfo | None:
+def _probe(board: Board, serial: str | None, module: ModuleType, dry_run: bool) -> Probe | None:
     if not module.NEEDS_PROBE and serial is None:
         return None
     try:
-        probe = probes.choose(serial)
+        probe = choice.choose(serial)
     except ProbeMissingError:
         if dry_run:
             return None
         raise
-    probes.check_board(board, probe)
+    choice.check_board(board, probe)
     return probe
-
-
-def _port_of(board: Board, probe: ProbeInfo | None) -> str | None:
-    """The serial port of the board's own probe. A probe on another board, or none, has no line to this one."""
-    if probe is None or board.probe is None or board.probe.board_id is None or probe.board_id is None:
-        return None
-    return next((p.device for p in list_ports() if p.serial.lower() == probe.serial.lower()), None)
 
 
 def _write(

@@ -22,9 +22,9 @@ from host.errors import (
     VerifyError,
 )
 from host.flashing import checks, chips, plan, tool
+from host.flashing.choice import PLUG_HINT
 from host.flashing.explain import PARTIAL
 from host.flashing.plan import Image, Job, Outcome, Progress
-from host.flashing.probes import PLUG_HINT
 from host.project import build_dir
 
 NEEDS_PROBE = True

@@ -16,8 +16,8 @@ from host.boards import Board
 from host.errors import FlashError, PackError
 from host.flashing import checks, explain, plan
 from host.flashing.chips import registers
+from host.flashing.choice import quiet_pyocd
 from host.flashing.plan import Image, Job, Outcome, Progress, Region
-from host.flashing.probes import quiet_pyocd
 from host.project import build_dir
 
 if TYPE_CHECKING:

@@ -110,18 +110,22 @@ def test_dry_run_without_a_probe(bench, host):
 def test_no_probe(bench, host):
     refused(
         host("--board", F7), errors.ProbeMissingError,
-        "no debug probe is plugged in", "USB cable carries data", "udev", "driver",
+        "no debug probe is plugged in", "USB cable carries data", "host udev", "driver",
     )  # fmt: skip
 
 
 def test_a_probe_that_may_not_be_opened_is_named(bench, host, monkeypatch):
-    from host import ports
+    from host.flashing import choice
     from host.ports import SerialPort
 
     seen = [SerialPort("/dev/ttyACM0", "STM32 STLink", "0483:374b", "066BFF", True)]
-    monkeypatch.setattr(ports, "list_ports", lambda: seen)
+    monkeypatch.setattr(choice, "list_ports", lambda: seen)
     refused(
-        host("--board", F7), errors.ProbeMissingError, "ST-Link of /dev/ttyACM0", "no permission", "host udev"
+        host("--board", F7),
+        errors.ProbeMissingError,
+        "ST-Link of /dev/ttyACM0",
+        "may not open it",
+        "host udev",
     )
 
 
