@@ -20,6 +20,7 @@ from host.model.graph import Graph
 from host.plan import choose
 from host.plan.costs import costs_for
 from host.report.result import Prediction, RunResult
+from host.selection import EMULATE
 
 # A plan beyond this is placed in an emulated board's flash rather than streamed: the emulated line is slow.
 STREAMED_BYTES = 24 * 1024
@@ -137,6 +138,8 @@ def loaded(
     )
     with client:
         _check_board(board, client.hello)
+        if options.place == "auto" and not is_emulated(board, options.port):
+            in_flash = place_on_device(client, compiled, say)
         yield Loaded(client, runner.load(client, compiled, in_flash, progress), in_flash)
 
 
@@ -210,6 +213,17 @@ def lies_in_flash(compiled: Compiled, board: Board, options: Options) -> bool:
     if is_emulated(board, options.port) and len(compiled.plan) > STREAMED_BYTES:
         return True
     return runner.ram_needed(compiled, in_flash=False) > board.ram_bytes - FIRMWARE_RAM_BYTES
+
+
+def place_on_device(client: Client, compiled: Compiled, say: Callable[[str], None] = _silent) -> bool:
+    """Whether a board that keeps its flash runs the plan from there: if it lies there, or if RAM cannot take it.
+
+    Then runner.load() tells, if it does not lie there, to write it with `host flash`.
+    """
+    if runner.flash_holds(client, compiled):
+        say("the plan in flash is this one")
+        return True
+    return runner.ram_needed(compiled, in_flash=False) > client.hello.pool_bytes
 
 
 def _check_board(board: Board, hello: Hello) -> None:

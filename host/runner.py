@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from host.compile import Compiled
-from host.errors import DoesNotFitError, FlashError
+from host.errors import DeviceError, DoesNotFitError, FlashError
 from host.inputs import Samples
 from host.link.client import Client, PlanInfo
 from host.model.graph import Graph
@@ -70,13 +70,27 @@ def load(client: Client, compiled: Compiled, in_flash: bool, progress: Progress 
         )
     if not in_flash:
         return client.load_plan(plan, lambda done, total: progress("plan", done, total))
-    info = client.select_flash_plan()
+    other = FlashError(
+        f"the flash of {hello.board} holds another network",
+        f"write this one with `host flash {compiled.net.name}`",
+    )
+    try:
+        info = client.select_flash_plan()
+    except DoesNotFitError:  # this one fits, so that was not it
+        raise other from None
     if info.crc32 != plan_crc(plan):
-        raise FlashError(
-            f"the flash of {hello.board} holds another network",
-            f"write this one with `host flash {compiled.net.name}`",
-        )
+        raise other
     return info
+
+
+def flash_holds(client: Client, compiled: Compiled) -> bool:
+    """Whether the plan in the device's flash is this very one; it is then the current plan."""
+    if len(compiled.plan) > client.hello.flash_plan_bytes:
+        return False
+    try:
+        return client.select_flash_plan().crc32 == plan_crc(compiled.plan)
+    except (DeviceError, DoesNotFitError):  # none there, a damaged one, or one for which the RAM is too small
+        return False
 
 
 def measure(

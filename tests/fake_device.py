@@ -282,14 +282,15 @@ class FakeDevice:
         return self._open(bytes(self._plan))
 
     def _do_select_flash(self, p: bytes):
-        return self._open(self.flash_plan) if self.flash_plan else NO_FLASH_PLAN
+        return self._open(self.flash_plan, 0) if self.flash_plan else NO_FLASH_PLAN
 
-    def _open(self, plan: bytes):
+    def _open(self, plan: bytes, in_ram: int | None = None):
         crc, arena, tensors, steps = struct.unpack_from("<IIHH", plan, 12)
         if zlib.crc32(plan[16:]) != crc:
             return PLAN_CHECKSUM
-        if len(plan) + arena > self.pool_bytes:
-            return 9, (18, 0, arena, self.pool_bytes - len(plan))
+        left = self.pool_bytes - (len(plan) if in_ram is None else in_ram)
+        if arena > left:
+            return 9, (18, 0, arena, left)
         self._current = plan
         self._sizes = [struct.unpack_from("<I", plan, HEADER_BYTES + 28 * i + 4)[0] for i in range(tensors)]
         self._input, self._written, self._output, self._ready = bytearray(self._sizes[0]), 0, None, True
