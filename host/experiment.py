@@ -20,7 +20,6 @@ from host.model.graph import Graph
 from host.plan import choose
 from host.plan.costs import costs_for
 from host.report.result import Prediction, RunResult
-from host.selection import EMULATE
 
 # A plan beyond this is placed in an emulated board's flash rather than streamed: the emulated line is slow.
 STREAMED_BYTES = 24 * 1024

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from host.commands.common import (
+    emulate_option,
     json_option,
     network_path,
     plan_choices,
@@ -32,7 +33,7 @@ _METHODS = ("pyocd", "openocd", "drag", "platformio")
     "--method", type=click.Choice(_METHODS), help="How to write; without it the first one that can."
 )
 @click.option("--port", "-p", help="Serial port of the board, to check what it runs afterwards.")
-@click.option("--emulate", is_flag=True, help="Prove image and plan in the emulator: --port emulate://.")
+@emulate_option
 @click.option("--force", is_flag=True, help="Write what is up to date as well.")
 @click.option("--dry-run", is_flag=True, help="Show what would be written, and where; write nothing.")
 @plan_options
@@ -43,7 +44,6 @@ def command(
     serial: str | None,
     method: str | None,
     port: str | None,
-    emulate: bool,
     force: bool,
     dry_run: bool,
     json_file: str | None,
@@ -66,7 +66,7 @@ def command(
             compiled,
             why_board=why,
             serial=serial,
-            port="emulate://" if emulate else port,
+            port=port,
             method=method,
             force=force,
             dry_run=dry_run,

@@ -12,7 +12,8 @@ from pathlib import Path
 from host import boards
 from host.build import Firmware, Sizes
 from host.errors import HostError
-from host.flashing.flash import METHODS, write_files
+from host.flashing import plan
+from host.flashing.flash import METHODS, choose_way, write_images
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,15 +30,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         board = boards.load_board(given.board)
         firmware = Firmware(given.firmware.with_suffix(".elf"), given.firmware, "", Sizes(0, 0, 0))
-        written = write_files(
-            board,
-            firmware,
-            given.plan.read_bytes() if given.plan else None,
-            serial=given.probe,
-            method=given.method,
-            force=given.force,
-            dry_run=given.dry_run,
-        )
+        images = plan.images(board, firmware, plan.read(given.plan) if given.plan else None)
+        way = choose_way(board, given.probe, given.method, given.dry_run)
+        written = write_images(board, way, images, "", force=given.force, dry_run=given.dry_run)
     except HostError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_status

@@ -43,7 +43,7 @@ def require(board: Board, port: str | None, firmware: Firmware, network: bytes |
             client = open_device(board, port, plan=network, progress=say)
             break
         except PortError:
-            if board.emulated or time.monotonic() > end:
+            if time.monotonic() > end:
                 raise
             time.sleep(PORT_RETRY_S)
     try:

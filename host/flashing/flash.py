@@ -12,8 +12,8 @@ from types import ModuleType
 
 from host import boards, build
 from host.boards import Board
-from host.build import Firmware
 from host.compile import Compiled
+from host.devices import is_emulated
 from host.errors import FlashError, ProbeMissingError
 from host.flashing import answer, choice, plan
 from host.flashing.plan import Image, Job, Outcome, Progress, Region
@@ -28,7 +28,6 @@ METHODS = {  # in the order of preference: its module and what messages call it
 }
 EMULATED = "emulator"
 DEFAULT_BOARD = "emu_stm32f405"
-EMULATOR_PORT = "emulate:"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +66,15 @@ class Flashed(Written):
     plan_bytes: int
     dry_run: bool
     answered: bool
+
+
+@dataclass(frozen=True)
+class Way:
+    """A method, why it is the one, and the probe that it goes through (None: it needs none, or none is there)."""
+
+    method: str
+    why: str
+    probe: Probe | None
 
 
 def find_board(board_id: str | None, serial: str | None = None) -> tuple[Board, str]:
@@ -113,6 +121,24 @@ def choose_method(board: Board, wanted: str | None = None) -> tuple[str, str]:
     )
 
 
+def choose_way(
+    board: Board, serial: str | None = None, method: str | None = None, dry_run: bool = False
+) -> Way:
+    """Method and probe. A dry run does without a probe. Raises what choose_method() and choosing a probe raise."""
+    name, why = choose_method(board, method)
+    module = method_module(name)
+    if not module.NEEDS_PROBE and serial is None:
+        return Way(name, why, None)
+    try:
+        probe = choice.choose(serial)
+    except ProbeMissingError:
+        if dry_run:
+            return Way(name, why, None)
+        raise
+    choice.check_board(board, probe)
+    return Way(name, why, probe)
+
+
 def method_module(name: str) -> ModuleType:
     """A method's module: `why_not(board)`, `write(job, progress, say)`, NEEDS_PROBE and READS_BACK."""
     return importlib.import_module(f"host.flashing.{METHODS[name][0]}")
@@ -137,29 +163,30 @@ def flash(
     on-board probe, or in the emulator. Raises FlashError and its kinds, ToolMissingError, BuildError,
     DoesNotFitError, and LinkError if the device does not come up.
     """
+    emulated = board.emulated or is_emulated(board, port)
+    way = None if emulated else choose_way(board, serial, method, dry_run)
     firmware = build.build(board, progress=say)
     network = compiled.plan if compiled else None
-    if board.emulated or (port and port.startswith(EMULATOR_PORT)):
-        images = plan.images(board, firmware, network)
+    images = plan.images(board, firmware, network)
+    if way is None:
         state = plan.TO_WRITE if dry_run else plan.WRITTEN
         regions = tuple(plan.region(image, state) for image in images)
         written = Written(
             method=EMULATED, why=why_board, probe=None, port=port, regions=regions, verified=False
         )
     else:
-        written = write_files(
+        written = write_images(
             board,
-            firmware,
-            network,
-            serial=serial,
-            port=port,
-            method=method,
+            way,
+            images,
+            firmware.build_hash,
+            port or choice.port_of(board, way.probe),
             force=force,
             dry_run=dry_run,
             progress=progress,
             say=say,
         )
-    asked = not dry_run and (written.method == EMULATED or written.port is not None)
+    asked = not dry_run and (emulated or written.port is not None)
     if asked:
         answer.require(board, written.port, firmware, network, say)
     return Flashed(
@@ -174,52 +201,34 @@ def flash(
     )
 
 
-def write_files(
+def write_images(
     board: Board,
-    firmware: Firmware,
-    network: bytes | None,
-    *,
-    serial: str | None = None,
+    way: Way,
+    images: tuple[Image, ...],
+    build_hash: str,
     port: str | None = None,
-    method: str | None = None,
+    *,
     force: bool = False,
     dry_run: bool = False,
     progress: Progress = no_progress,
-    say: Callable[[str], None] = lambda text: None,
+    say: plan.Say = lambda text: None,
 ) -> Written:
-    """Writes a firmware that is built and a plan to a real board, and verifies; the board itself is not asked.
+    """Writes images to a real board and verifies them; the board itself is not asked afterwards.
 
-    Raises FlashError and its kinds, ToolMissingError, DoesNotFitError.
+    `port` serves methods that cannot read the flash back: what the board says it holds is not written again.
+    Raises FlashError and its kinds, ToolMissingError.
     """
-    images = plan.images(board, firmware, network)
-    method, why = choose_method(board, method)
-    module = method_module(method)
-    say(f"with {METHODS[method][1]}: {why}")
-    probe = _probe(board, serial, module, dry_run)
-    port = port or choice.port_of(board, probe)
-    job = Job(board, images, probe.serial if probe else None, force, dry_run)
-    outcome = _write(module, job, port, firmware.build_hash, progress, say)
+    say(f"with {METHODS[way.method][1]}: {way.why}")
+    job = Job(board, images, way.probe.serial if way.probe else None, force, dry_run)
+    outcome = _write(method_module(way.method), job, port, build_hash, progress, say)
     return Written(
-        method=method,
-        why=why,
+        method=way.method,
+        why=way.why,
         probe=job.serial,
         port=port,
         regions=outcome.regions,
         verified=outcome.verified,
     )
-
-
-def _probe(board: Board, serial: str | None, module: ModuleType, dry_run: bool) -> Probe | None:
-    if not module.NEEDS_PROBE and serial is None:
-        return None
-    try:
-        probe = choice.choose(serial)
-    except ProbeMissingError:
-        if dry_run:
-            return None
-        raise
-    choice.check_board(board, probe)
-    return probe
 
 
 def _write(

@@ -80,7 +80,7 @@ def firmware_of(folder: Path, seed: int, size: int = 70_000) -> Firmware:
 
 @pytest.fixture
 def bench(tmp_path, monkeypatch):
-    """Manifests of the test boards beside the real ones, no probe plugged in, and a firmware that needs no build."""
+    """Manifests of test boards beside the emulated ones, no probe plugged in, and a firmware that needs no build."""
     from pyocd.probe import aggregator
 
     from tests.debug.probe import SimulatedProbe
@@ -89,7 +89,7 @@ def bench(tmp_path, monkeypatch):
     folder.mkdir()
     for name, (make, arguments, probe) in MANIFESTS.items():
         (folder / f"{name}.json").write_text(json.dumps(make(*arguments, **probe)))
-    for path in boards.boards_dir().glob("*.json"):
+    for path in boards.boards_dir().glob("emu_*.json"):
         (folder / path.name).write_bytes(path.read_bytes())
     monkeypatch.setattr(boards, "boards_dir", lambda: folder)
     monkeypatch.setattr(aggregator, "PROBE_CLASSES", {"simulated": SimulatedProbe})
