@@ -51,7 +51,9 @@ def test_it_is_streamed_if_flash_holds_something_else(compiled, flash):
 def test_what_ram_cannot_take_has_to_be_flashed(compiled):
     with board(other(compiled.plan), pool_bytes=len(compiled.plan)) as client:
         assert experiment.place_on_device(client, compiled)
-        with pytest.raises(FlashError, match="holds another network; write this one with `host flash digits`"):
+        with pytest.raises(
+            FlashError, match="holds another network; write this one with `host flash digits`"
+        ):
             runner.load(client, compiled, in_flash=True)
 
 
