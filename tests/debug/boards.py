@@ -70,7 +70,7 @@ def h743() -> Chip:
     return Chip("m7", array, H7Controller(array), ram, (0x5C001000, 0x20036450))
 
 
-def firmware_of(folder: Path, seed: int, size: int = 70_000) -> Firmware:
+def firmware_of(folder: Path, seed: int, size: int = 40_000) -> Firmware:
     """A built firmware that is nothing but bytes."""
     data = b"\x00\x10\x00\x20\x01\x02\x00\x08" + random.Random(seed).randbytes(size - 8)
     path = folder / "firmware.bin"
@@ -113,7 +113,7 @@ class Bench:
         SimulatedProbe.plugged.append(probe)
         return probe
 
-    def rebuild(self, seed: int, size: int = 70_000) -> None:
+    def rebuild(self, seed: int, size: int = 40_000) -> None:
         """The next build gives other bytes."""
         vars(self.firmware).update(vars(firmware_of(self.folder, seed, size)))
 

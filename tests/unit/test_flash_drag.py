@@ -42,7 +42,7 @@ class Drive:
 
 @pytest.fixture
 def drive(bench, monkeypatch):
-    drive = Drive(bench.folder, 70_000)
+    drive = Drive(bench.folder, 40_000)
     monkeypatch.setattr(drag, "mount_points", lambda: [bench.folder, drive.folder])
     monkeypatch.setattr(drag, "POLL_S", 0.01)
     yield drive
@@ -62,8 +62,8 @@ def test_firmware_and_plan_lie_where_they_belong(bench, drive, host):
     drive._bytes = 0x40000 + 1
     status, _, err = host(str(digits.model_path()), "--board", F7, "--method", "drag")
     assert (status, err) == (0, "")
-    assert drive.written[:70_000] == bench.image
-    assert set(drive.written[70_000:0x40000]) == {0xFF} and drive.written[0x40000:0x40004] == b"TCPN"
+    assert drive.written[:40_000] == bench.image
+    assert set(drive.written[40_000:0x40000]) == {0xFF} and drive.written[0x40000:0x40004] == b"TCPN"
 
 
 def test_what_fail_txt_says_is_shown(drive, host):
@@ -139,7 +139,7 @@ def test_unplugged_while_copying(bench, host, monkeypatch):
 def test_dry_run_copies_nothing(bench, drive, host):
     status, out, _ = host("--board", F7, "--method", "drag", "--dry-run")
     time.sleep(0.05)
-    assert status == 0 and "70,000 bytes  unknown" in out and drive.written == b""
+    assert status == 0 and "40,000 bytes  unknown" in out and drive.written == b""
     assert list(drive.folder.iterdir()) == []
 
 
