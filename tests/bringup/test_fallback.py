@@ -41,7 +41,7 @@ def violations(client: Client) -> list[str]:
     return [violation.what for violation in client.transport.machine.chip.violations]
 
 
-@pytest.mark.parametrize("board_id", ["disco_f407vg", "nucleo_f446re"])
+@pytest.mark.parametrize("board_id", ["disco_f407vg", "nucleo_f446re", "disco_f746ng"])
 def test_without_its_crystal_a_board_runs_at_full_speed_from_the_internal_oscillator(board_id):
     client = started(board_id, Options(crystal_starts=False))
     assert client.hello.clock_source == "crystal failed, internal oscillator"
@@ -52,11 +52,13 @@ def test_without_its_crystal_a_board_runs_at_full_speed_from_the_internal_oscill
     assert violations(client) == []
 
 
+# board, options, intercept
 FAILURES = {
-    "PLL never locks": (Options(pll_locks=False), None),
-    "ODRDY never comes": (None, without("PWR", "CR", 1 << 16)),
-    "wait states cannot be set": (None, without("FLASH", "ACR", 0xF)),
-    "VOSRDY never comes": (None, None),
+    "PLL never locks": ("nucleo_f446re", Options(pll_locks=False), None),
+    "ODRDY never comes": ("nucleo_f446re", None, without("PWR", "CR", 1 << 16)),
+    "ODSWRDY never comes": ("disco_f746ng", None, without("PWR", "CR1", 1 << 17)),
+    "wait states cannot be set": ("disco_f746ng", None, without("FLASH", "ACR", 0xF)),
+    "VOSRDY never comes": ("nucleo_f446re", None, None),
 }
 
 
@@ -64,10 +66,50 @@ FAILURES = {
 def test_without_its_pll_a_board_stays_at_the_clock_of_reset(failure, monkeypatch):
     if failure == "VOSRDY never comes":
         monkeypatch.setattr(rcc_f, "SCALE_US", math.inf)
-    client = started("nucleo_f446re", *FAILURES[failure])
+    client = started(*FAILURES[failure])
     assert client.hello.clock_source == "reset default"
     assert client.hello.clock_hz == HSI_HZ
     rcc = client.transport.machine.chip.find("RCC")
     assert rcc.frequencies() == {"sysclk": HSI_HZ, "hclk": HSI_HZ, "pclk1": HSI_HZ, "pclk2": HSI_HZ}
     assert not rcc.values["CR"] & (1 << 24 | 1 << 16), "PLL and crystal are off again"
     assert len(violations(client)) == 1 and BAUD_OFF in violations(client)[0]
+
+
+def test_a_clock_that_a_debugger_left_running_is_undone_first():
+    """OpenOCD's "reset init" lets the STM32F4 and F7 run at 64 MHz from the PLL, whose settings are then locked."""
+    board = load_board("disco_f746ng")
+    machine = Machine(board, build(board).elf)
+    rcc, flash = machine.chip.find("RCC"), machine.chip.find("FLASH")
+    flash.write(0x00, 0x102, 4)
+    rcc.write(0x04, 0x08012008, 4)
+    rcc.write(0x00, rcc.read(0x00, 4) | 1 << 24, 4)
+    rcc.pll.ready_at_once()
+    rcc.write(0x08, 0x1002, 4)
+    assert rcc.core_hz() == 64_000_000
+    machine.chip.violations.clear()
+    client = Client(InProcess(machine))
+    client.connect()
+    assert client.hello.clock_source == "PLL from crystal"
+    assert rcc.core_hz() == board.clock.hz
+    assert violations(client) == []
+
+
+def test_the_data_cache_is_written_back_before_a_reset():
+    """Else the reset forgets the fault record, which the cache alone may hold."""
+    client = started("disco_f746ng")
+    assert client.hello.icache and client.hello.dcache and client.hello.prefetch
+    cleaned: list[int] = []
+    at_reset: list[int] = []
+
+    def watch(where: Peripheral, which: Register, value: int) -> int:
+        if which.name == "DCCSW":
+            cleaned.append(value)
+        if which.name == "AIRCR":
+            at_reset.extend(cleaned)
+        return value
+
+    client.transport.machine.chip.intercept = watch
+    client.reset()
+    # 4 KB in 4 ways of 32 sets; DDI 0403 B2.2.7: the way in the uppermost bits, the set above the 5 bits of a line
+    assert sorted(at_reset) == sorted(way << 30 | line << 5 for way in range(4) for line in range(32))
+    assert violations(client) == []
