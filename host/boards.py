@@ -19,6 +19,7 @@ CORES = ("m4", "m7", "m33")
 BANK_KINDS = ("flash", "ram")
 SPEEDS = ("no_wait", "wait_states", "tightly_coupled")
 ALIGN = 8
+MAX_POOLS = 4  # PORT_MAX_POOLS of firmware/port/port.h
 
 T = TypeVar("T")
 
@@ -115,15 +116,16 @@ class Board:
     memory: tuple[MemoryBank, ...]
     firmware_region: Region
     plan_region: Region
-    pool_bank: MemoryBank
+    pools: tuple[MemoryBank, ...]
+    hot_code: MemoryBank | None
     uart: Uart
     probe: Probe | None
     cmsis_pack: str | None
 
     @property
     def ram_bytes(self) -> int:
-        """Size of the bank that stack, data and pool share."""
-        return self.pool_bank.bytes
+        """Size of all banks that hold stack, data and pools."""
+        return sum(bank.bytes for bank in self.pools)
 
 
 def board_ids() -> list[str]:
@@ -187,9 +189,10 @@ def parse_board(board_id: str, manifest: Any) -> Board:
         if not inside or plan.overlaps(firmware) or plan.address % ALIGN:
             raise region.wrong("address", f"must be inside flash, after the firmware, a multiple of {ALIGN}")
 
-    pool_bank = by_name.get(ours.take("pool_bank", str))
-    if pool_bank is None or pool_bank.kind != "ram":
-        raise ours.wrong("pool_bank", "must name a memory bank of kind ram")
+    pools = _pools(ours, by_name)
+    hot_code = by_name.get(ours.take("hot_code", str)) if "hot_code" in ours else None
+    if "hot_code" in ours and (hot_code is None or hot_code.kind != "ram" or hot_code in pools):
+        raise ours.wrong("hot_code", "must name a memory bank of kind ram that is no pool")
 
     family = ours.take("family", str)
     if not (firmware_dir() / "port" / family / "family.h").is_file():
@@ -213,7 +216,8 @@ def parse_board(board_id: str, manifest: Any) -> Board:
         memory=banks,
         firmware_region=firmware,
         plan_region=plan,
-        pool_bank=pool_bank,
+        pools=pools,
+        hot_code=hot_code,
         uart=_uart(ours.group("uart")),
         probe=_probe(ours.group("probe")) if "probe" in ours else None,
         cmsis_pack=ours.take("cmsis_pack", str) if "cmsis_pack" in ours else None,
@@ -226,9 +230,19 @@ def parse_board(board_id: str, manifest: Any) -> Board:
         raise build.wrong("cpu", f'must repeat tinyconv.core: "cortex-{board.core}"')
     if upload.take("maximum_size", int) != firmware.bytes:
         raise upload.wrong("maximum_size", f"must repeat tinyconv.firmware.bytes: {firmware.bytes}")
-    if upload.take("maximum_ram_size", int) != pool_bank.bytes:
-        raise upload.wrong("maximum_ram_size", f"must repeat the pool bank's bytes: {pool_bank.bytes}")
+    if upload.take("maximum_ram_size", int) != pools[0].bytes:
+        raise upload.wrong("maximum_ram_size", f"must repeat the first pool's bytes: {pools[0].bytes}")
     return board
+
+
+def _pools(ours: _Fields, banks: dict[str, MemoryBank]) -> tuple[MemoryBank, ...]:
+    names = ours.take("pools", list)
+    if not 1 <= len(names) <= MAX_POOLS or len(set(map(str, names))) < len(names):
+        raise ours.wrong("pools", f"must name 1 to {MAX_POOLS} memory banks, each once")
+    for name in names:
+        if not isinstance(name, str) or name not in banks or banks[name].kind != "ram":
+            raise ours.wrong("pools", f"{name!r} is no memory bank of kind ram")
+    return tuple(banks[name] for name in names)
 
 
 def _bank(fields: _Fields) -> MemoryBank:

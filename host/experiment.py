@@ -17,14 +17,12 @@ from host.errors import DeviceError, DoesNotFitError, HostError, ToolMissingErro
 from host.link.client import Client, PlanInfo
 from host.link.hello import Hello
 from host.model.graph import Graph
-from host.plan import choose
+from host.plan import banks, choose
 from host.plan.costs import costs_for
 from host.report.result import Prediction, RunResult
 
 # A plan beyond this is placed in an emulated board's flash rather than streamed: the emulated line is slow.
 STREAMED_BYTES = 24 * 1024
-# RAM that the firmware needs for itself: stack, receive buffer, data. The device has the last word on what fits.
-FIRMWARE_RAM_BYTES = 12 * 1024
 # A plan may cost this part more than the fastest one if that makes its arena smaller.
 SLACK = 0.0075
 DEFAULT_SOURCE = "random:1"
@@ -107,7 +105,7 @@ def run_compiled(
             progress=progress,
         )
         hello = device.client.hello
-    result = _result(compiled, board, hello, samples, options, device.in_flash, measured)
+    result = _result(compiled, board, hello, samples, options, device, measured)
     result.prediction = prediction(compiled, board, device.in_flash, options, say)
     return Outcome(result, samples, measured.outputs)
 
@@ -165,8 +163,8 @@ def compile_for(network: Path | Graph, board: Board, options: Options) -> Compil
 
 
 def pool_bytes(board: Board) -> int:
-    """RAM that the board's firmware leaves, less the counts of a long plan."""
-    return board.ram_bytes - FIRMWARE_RAM_BYTES - runner.COUNT_BYTES * 256
+    """The largest arena that the board has room for, beside a plan in flash."""
+    return max(banks.rooms_of(board))
 
 
 def prediction(
@@ -211,7 +209,7 @@ def lies_in_flash(compiled: Compiled, board: Board, options: Options) -> bool:
         return options.place == "flash"
     if is_emulated(board, options.port) and len(compiled.plan) > STREAMED_BYTES:
         return True
-    return runner.ram_needed(compiled, in_flash=False) > board.ram_bytes - FIRMWARE_RAM_BYTES
+    return not banks.fits(banks.pools_of(board), runner.demand(compiled, in_flash=False))
 
 
 def place_on_device(client: Client, compiled: Compiled, say: Callable[[str], None] = _silent) -> bool:
@@ -222,7 +220,7 @@ def place_on_device(client: Client, compiled: Compiled, say: Callable[[str], Non
     if runner.flash_holds(client, compiled):
         say("the plan in flash is this one")
         return True
-    return runner.ram_needed(compiled, in_flash=False) > client.hello.pool_bytes
+    return not banks.fits(banks.pools_told(client.hello), runner.demand(compiled, in_flash=False))
 
 
 def _check_board(board: Board, hello: Hello) -> None:
@@ -247,10 +245,10 @@ def _result(
     hello: Hello,
     samples: inputs.Samples,
     options: Options,
-    in_flash: bool,
+    device: Loaded,
     measured: runner.Measurement,
 ) -> RunResult:
-    net = compiled.net
+    net, pools = compiled.net, banks.pools_told(hello)
     per_inference = round(sum(measured.totals) / len(measured.totals))
     timed = hello.counter == "cycles" and hello.clock_hz and per_inference
     return RunResult(
@@ -270,10 +268,12 @@ def _result(
         macs=net.macs,
         macs_original=compiled.original.total_macs,
         arena_bytes=net.arena_bytes,
+        arena_bank=pools[device.info.arena_pool].name,
         copy_bytes=net.copy_bytes,
         code_bytes=_code_bytes(board, hello, options),
         plan_bytes=len(compiled.plan),
-        plan_place="flash" if in_flash else "ram",
+        plan_place="flash" if device.in_flash else "ram",
+        plan_bank=None if device.in_flash else pools[banks.largest(pools)].name,
         firmware={
             "build": hello.build,
             "compiler": hello.compiler,

@@ -13,11 +13,11 @@ from host.inputs import Samples
 from host.link.client import Client, PlanInfo
 from host.model.graph import Graph
 from host.oracle.run import dequantize_output, run_graph
+from host.plan import banks
 from host.plan.network import Network
 from host.report.result import LayerResult, Mismatch
 
 CHECKS = ("output", "layers", "none")
-COUNT_BYTES = 4  # a step's count in the device's pool
 
 Progress = Callable[[str, int, int], None]
 
@@ -43,10 +43,12 @@ class Measurement:
     first_mismatch: Mismatch | None = None
 
 
-def ram_needed(compiled: Compiled, in_flash: bool) -> int:
-    """Bytes of the device's pool that the network needs."""
-    plan = 0 if in_flash else len(compiled.plan)
-    return plan + COUNT_BYTES * len(compiled.net.steps) + compiled.net.arena_bytes + compiled.net.copy_bytes
+def demand(compiled: Compiled, in_flash: bool) -> banks.Demand:
+    """What the network wants of the device's pools."""
+    net = compiled.net
+    return banks.Demand(
+        0 if in_flash else len(compiled.plan), len(net.steps), net.arena_bytes + net.copy_bytes
+    )
 
 
 def load(client: Client, compiled: Compiled, in_flash: bool, progress: Progress = no_progress) -> PlanInfo:
@@ -55,19 +57,15 @@ def load(client: Client, compiled: Compiled, in_flash: bool, progress: Progress 
     Raises DoesNotFitError with what it needs and what there is, FlashError if the flash holds another plan.
     """
     hello, plan = client.hello, compiled.plan
-    needed = ram_needed(compiled, in_flash)
     if in_flash and len(plan) > hello.flash_plan_bytes:
         raise DoesNotFitError(
             f"{compiled.net.name}: the plan needs {len(plan):,} bytes of flash, "
             f"{hello.board} has {hello.flash_plan_bytes:,} for plans"
         )
-    if needed > hello.pool_bytes:
-        parts = f"{compiled.net.arena_bytes:,} for the arena" + (
-            "" if in_flash else f", {len(plan):,} for the plan"
-        )
-        raise DoesNotFitError(
-            f"{compiled.net.name}: needs {needed:,} bytes of RAM ({parts}), {hello.board} has {hello.pool_bytes:,}"
-        )
+    try:
+        banks.place(banks.pools_told(hello), demand(compiled, in_flash))
+    except DoesNotFitError as error:
+        raise DoesNotFitError(f"{compiled.net.name} on {hello.board}: {error.message}", error.hint) from None
     if not in_flash:
         return client.load_plan(plan, lambda done, total: progress("plan", done, total))
     other = FlashError(

@@ -74,8 +74,9 @@ class FakeDevice:
 
     seed: int = 0
     faults: Faults = field(default_factory=Faults)
-    version: int = 1
-    pool_bytes: int = 100_000
+    version: int = 2
+    pools: tuple[int, ...] = (100_000,)
+    hot_code_bytes: int = 0
     rx_window_bytes: int = 1024
     max_payload_bytes: int = 256
     latency_s: float = 0.001
@@ -234,8 +235,9 @@ class FakeDevice:
 
     def _hello(self) -> bytes:
         strings = b"".join(bytes([len(s)]) + s for s in (b"fake", b"python", b"-O2"))
-        fixed = struct.pack("<HH8sIBBBBIII", self.version, 1, b"\1\2\3\4\5\6\7\x08", 168_000_000, 1, 1, 10, 4,
-                            self.pool_bytes, len(self.flash_plan), self.rx_window_bytes)  # fmt: skip
+        pools = (*self.pools, 0, 0, 0, 0)[:4]
+        fixed = struct.pack("<HH8sIBBBB", self.version, 1, b"\1\2\3\4\5\6\7\x08", 168_000_000, 1, 1, 10, 4)
+        fixed += struct.pack("<7I", *pools, self.hot_code_bytes, len(self.flash_plan), self.rx_window_bytes)
         fixed += struct.pack("<HH4I", self.max_payload_bytes, 3, *self.fault)
         return fixed + strings + struct.pack("<3H", 1, 2, 300)
 
@@ -259,8 +261,8 @@ class FakeDevice:
             return BAD_LENGTH
         total = struct.unpack("<I", p)[0]
         self._ready = False
-        if total > self.pool_bytes:
-            return PLAN_TOO_LARGE, (0, 0, total, self.pool_bytes)
+        if total > max(self.pools):
+            return PLAN_TOO_LARGE, (0, 0, total, max(self.pools))
         self._plan, self._expected, self._held = bytearray(total), total, 0
         return b""
 
@@ -279,22 +281,25 @@ class FakeDevice:
     def _do_plan_commit(self, p: bytes):
         if self._held != self._expected:
             return PLAN_INCOMPLETE
-        return self._open(bytes(self._plan))
+        return self._open(bytes(self._plan), len(self._plan))
 
     def _do_select_flash(self, p: bytes):
         return self._open(self.flash_plan, 0) if self.flash_plan else NO_FLASH_PLAN
 
-    def _open(self, plan: bytes, in_ram: int | None = None):
+    def _open(self, plan: bytes, in_ram: int):
         crc, arena, tensors, steps = struct.unpack_from("<IIHH", plan, 12)
         if zlib.crc32(plan[16:]) != crc:
             return PLAN_CHECKSUM
-        left = self.pool_bytes - (len(plan) if in_ram is None else in_ram)
-        if arena > left:
-            return 9, (18, 0, arena, left)
+        rooms = list(self.pools)
+        largest = max(i for i, pool in enumerate(rooms) if pool == max(rooms))
+        rooms[largest] -= (in_ram + 3) // 4 * 4 + (4 * steps + 7) // 8 * 8
+        fitting = [i for i, room in enumerate(rooms) if room >= arena]
+        if not fitting:
+            return 9, (18, 0, arena, max(rooms))
         self._current = plan
         self._sizes = [struct.unpack_from("<I", plan, HEADER_BYTES + 28 * i + 4)[0] for i in range(tensors)]
         self._input, self._written, self._output, self._ready = bytearray(self._sizes[0]), 0, None, True
-        return struct.pack("<IIIHHI", crc, len(plan), arena, tensors, steps, 1)
+        return struct.pack("<IIIHHHH", crc, len(plan), arena, tensors, steps, 1, fitting[0])
 
     def _do_tensor_write(self, p: bytes):
         if not self._ready:

@@ -17,14 +17,15 @@ struct hello {
     uint8_t counter_kind;
     uint8_t flags;
     uint8_t core;
-    uint32_t pool_bytes;
+    uint32_t pool_bytes[PORT_MAX_POOLS];
+    uint32_t hot_code_bytes;
     uint32_t flash_plan_bytes;
     uint32_t rx_window_bytes;
     uint16_t max_payload_bytes;
     uint16_t kernel_count;
     struct port_fault fault;
 };
-_Static_assert(sizeof(struct hello) == 52, "PROTOCOL.md: strings begin at 52");
+_Static_assert(sizeof(struct hello) == 68, "PROTOCOL.md: strings begin at 68");
 
 /* Appends a length byte and the text, shortened to what fits; returns the new length. */
 static uint32_t put_string(uint8_t *buffer, uint32_t length, const char *text) {
@@ -54,12 +55,13 @@ enum status handle_HELLO(struct session *session, const struct request *request,
         .counter_kind = info.counter_kind,
         .flags = info.flags,
         .core = info.core,
-        .pool_bytes = session->pool_bytes,
+        .hot_code_bytes = info.hot_code_bytes,
         .rx_window_bytes = RX_WINDOW_BYTES,
         .max_payload_bytes = MAX_PAYLOAD_BYTES,
         .kernel_count = (uint16_t)kernel_count,
     };
     memcpy(hello.build_hash, build_hash, sizeof hello.build_hash);
+    for (uint32_t i = 0; i < session->pools.count; i++) hello.pool_bytes[i] = session->pools.at[i].bytes;
     port_flash_plan(&hello.flash_plan_bytes);
     if (!session->fault_forgotten) hello.fault = port_last_fault();
 

@@ -4,6 +4,10 @@
 #include "../port/port.h"
 #include "handlers.h"
 
+static const struct pool *largest_pool(const struct session *session) {
+    return &session->pools.at[session->pools.largest];
+}
+
 enum status handle_PLAN_BEGIN(struct session *session, const struct request *request, struct reply *reply) {
     const enum status status = expect_length(request, 4, reply);
     if (status != STATUS_OK) return status;
@@ -11,8 +15,8 @@ enum status handle_PLAN_BEGIN(struct session *session, const struct request *req
     session_drop_plan(session);
     session->expected_bytes = 0;
     session->held_bytes = 0;
-    if (total_bytes > session->pool_bytes)
-        return refuse(reply, STATUS_PLAN_TOO_LARGE, 0, total_bytes, session->pool_bytes);
+    const uint32_t available = largest_pool(session)->bytes;
+    if (total_bytes > available) return refuse(reply, STATUS_PLAN_TOO_LARGE, 0, total_bytes, available);
     session->expected_bytes = total_bytes;
     return STATUS_OK;
 }
@@ -27,7 +31,7 @@ enum status handle_PLAN_DATA(struct session *session, const struct request *requ
         return refuse(reply, STATUS_BAD_SEQUENCE, 0, offset, session->held_bytes);
     if (bytes > session->expected_bytes - offset)
         return refuse(reply, STATUS_OUT_OF_RANGE, 0, offset + bytes, session->expected_bytes);
-    memcpy(session->pool + offset, request->payload + 4, bytes);
+    memcpy(largest_pool(session)->base + offset, request->payload + 4, bytes);
     if (offset + bytes > session->held_bytes) session->held_bytes = offset + bytes;
     return STATUS_OK;
 }
@@ -38,7 +42,8 @@ struct plan_summary {
     uint32_t arena_bytes;
     uint16_t tensor_count;
     uint16_t step_count;
-    uint32_t inputs_survive;
+    uint16_t inputs_survive;
+    uint16_t arena_pool;
 };
 
 static enum status use_plan(struct session *session, const uint8_t *base, uint32_t bytes,
@@ -53,6 +58,7 @@ static enum status use_plan(struct session *session, const uint8_t *base, uint32
         .tensor_count = h->tensor_count,
         .step_count = h->step_count,
         .inputs_survive = plan_inputs_survive(&session->plan),
+        .arena_pool = (uint16_t)session->arena_pool,
     };
     memcpy(reply->buffer, &summary, sizeof summary);
     reply->payload = reply->buffer;
@@ -65,7 +71,7 @@ enum status handle_PLAN_COMMIT(struct session *session, const struct request *re
     if (status != STATUS_OK) return status;
     if (session->expected_bytes == 0 || session->held_bytes < session->expected_bytes)
         return refuse(reply, STATUS_PLAN_INCOMPLETE, 0, session->expected_bytes, session->held_bytes);
-    return use_plan(session, session->pool, session->held_bytes, PLAN_IN_RAM, reply);
+    return use_plan(session, largest_pool(session)->base, session->held_bytes, PLAN_IN_RAM, reply);
 }
 
 enum status handle_PLAN_SELECT_FLASH(struct session *session, const struct request *request,

@@ -2,13 +2,11 @@
 
 #include <string.h>
 
-#include "../port/port.h"
-
 #define ARENA_ALIGN 8u
 
 void session_init(struct session *session) {
     *session = (struct session){0};
-    session->pool = port_pool(&session->pool_bytes);
+    session->pools = pools_of_port();
 }
 
 void session_drop_plan(struct session *session) {
@@ -21,22 +19,30 @@ void session_drop_plan(struct session *session) {
 enum status session_use_plan(struct session *session, const uint8_t *base, uint32_t bytes,
                              enum plan_place place, struct plan_error *error) {
     session_drop_plan(session);
-    /* The number of steps is not checked yet: one that is too large is refused by plan_open(). */
+    /* Numbers of steps and bytes are not checked yet: plan_open() refuses what is too large. */
     uint32_t steps = 0;
-    if (bytes >= sizeof(struct plan_header))
-        steps = ((const struct plan_header *)(const void *)base)->step_count;
-    if (steps > PLAN_MAX_STEPS) steps = PLAN_MAX_STEPS;
+    uint64_t needed = 0;
+    if (bytes >= sizeof(struct plan_header)) {
+        const struct plan_header *header = (const void *)base;
+        steps = header->step_count < PLAN_MAX_STEPS ? header->step_count : PLAN_MAX_STEPS;
+        needed = (uint64_t)header->arena_bytes + header->copy_bytes;
+    }
+    const struct pools *pools = &session->pools;
+    const struct pool *largest = &pools->at[pools->largest];
     const uint32_t counts_offset = place == PLAN_IN_RAM ? (bytes + 3u) & ~3u : 0;
     const uint32_t counts_bytes = steps * (uint32_t)sizeof *session->counts;
-    const uint32_t arena_offset = (counts_offset + counts_bytes + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1);
-    if (arena_offset > session->pool_bytes) {
-        *error = (struct plan_error){PLAN_FIELD_none, 0, arena_offset, session->pool_bytes};
+    const uint32_t taken_bytes = (counts_offset + counts_bytes + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1);
+    if (taken_bytes > largest->bytes) {
+        *error = (struct plan_error){PLAN_FIELD_none, 0, taken_bytes, largest->bytes};
         return STATUS_PLAN_TOO_LARGE;
     }
-    const enum status status = plan_open(&session->plan, base, bytes, session->pool + arena_offset,
-                                         session->pool_bytes - arena_offset, error);
+    session->arena_pool = pools_place(pools, needed, taken_bytes);
+    const struct pool *pool = &pools->at[session->arena_pool];
+    const uint32_t arena_offset = pool == largest ? taken_bytes : 0;
+    const enum status status =
+        plan_open(&session->plan, base, bytes, pool->base + arena_offset, pool->bytes - arena_offset, error);
     if (status != STATUS_OK) return status;
-    session->counts = (void *)(session->pool + counts_offset);
+    session->counts = (void *)(largest->base + counts_offset);
     memset(session->counts, 0, counts_bytes);
     session->place = place;
     return STATUS_OK;

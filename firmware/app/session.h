@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "../runtime/plan.h"
+#include "pools.h"
 
 #define MAX_PAYLOAD_BYTES 1024u
 
@@ -23,9 +24,10 @@ struct session {
     bool fault_forgotten;
     bool reset_requested;
 
-    /* The pool holds the plan if it was streamed, then counts, then the arena. */
-    uint8_t *pool;
-    uint32_t pool_bytes;
+    /* The largest pool begins with the plan, if it was streamed, and the counts. The arena lies in the first pool that has
+     * room for it, there behind them. */
+    struct pools pools;
+    uint32_t arena_pool;
     uint32_t expected_bytes; /* of a streamed plan, from PLAN_BEGIN; 0 if none was begun */
     uint32_t held_bytes;
 
@@ -43,7 +45,7 @@ struct session {
 
 void session_init(struct session *session);
 
-/* Forgets the plan in use and the inference, not the bytes in the pool. */
+/* Forgets the plan in use and the inference, not the bytes in the pools. */
 void session_drop_plan(struct session *session);
 
 /* Checks a plan of at most `bytes` bytes and makes it the one in use. `place` says where it lies. */

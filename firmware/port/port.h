@@ -8,6 +8,9 @@
 /* Received bytes that a port keeps until port_read() takes them; more are lost. A power of two. */
 #define PORT_RX_RING_BYTES 4096u
 
+/* Most banks of RAM that port_pool() knows. */
+#define PORT_MAX_POOLS 4u
+
 enum clock_source {
     CLOCK_RESET_DEFAULT,
     CLOCK_PLL_CRYSTAL,
@@ -20,10 +23,11 @@ enum port_flag { PORT_EMULATED = 1, PORT_ICACHE = 2, PORT_DCACHE = 4, PORT_PREFE
 
 struct port_info {
     uint32_t clock_hz;
-    uint8_t clock_source; /* enum clock_source */
-    uint8_t counter_kind; /* enum counter_kind */
-    uint8_t flags;        /* enum port_flag */
-    uint8_t core;         /* 4, 7, 33; 0 native */
+    uint8_t clock_source;    /* enum clock_source */
+    uint8_t counter_kind;    /* enum counter_kind */
+    uint8_t flags;           /* enum port_flag */
+    uint8_t core;            /* 4, 7, 33; 0 native */
+    uint32_t hot_code_bytes; /* of code that start-up has copied to tightly coupled RAM */
 };
 
 /* Registers at a fault, kept over the reset that follows it. kind is the exception number, 0 for none. */
@@ -51,8 +55,8 @@ void port_wait(void);
 /* Cycles or instructions so far, modulo 2^32. Differences are exact. */
 uint32_t port_counter(void);
 
-/* RAM for plan, counts and arena; 8-byte aligned. */
-uint8_t *port_pool(uint32_t *bytes);
+/* A bank of RAM for plan, counts and arena, 8-byte aligned; 0 is the fastest. NULL and no bytes behind the last. */
+uint8_t *port_pool(uint32_t index, uint32_t *bytes);
 
 /* The flash region for plans; *bytes is 0 if there is none. */
 const uint8_t *port_flash_plan(uint32_t *bytes);

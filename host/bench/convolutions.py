@@ -23,7 +23,8 @@ from host.bench.networks import Shape, all_shapes
 from host.boards import Board
 from host.cyclemodel.chips import Chip
 from host.experiment import STREAMED_BYTES, pool_bytes
-from host.runner import COUNT_BYTES, Progress, no_progress
+from host.plan.banks import COUNT_BYTES
+from host.runner import Progress, no_progress
 
 SCHEMA = 1
 # Kernels of each way in groups; the first group with a kernel for the shape is taken, of a group the fastest that fits.

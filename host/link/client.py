@@ -20,7 +20,7 @@ _HELLO_TIMEOUTS_S = (0.05, 0.1, 0.2, 0.4, 0.8, 2.0, 2.0)
 
 @dataclass(frozen=True)
 class PlanInfo:
-    """What the device says about the plan that it accepted."""
+    """What the device says about the plan that it accepted; `arena_pool` is an index into Hello.pools."""
 
     crc32: int
     total_bytes: int
@@ -28,6 +28,7 @@ class PlanInfo:
     tensors: int
     steps: int
     inputs_survive: bool
+    arena_pool: int
 
 
 @dataclass(frozen=True)
@@ -240,8 +241,8 @@ class Client:
 
 
 def _plan_info(payload: bytes) -> PlanInfo:
-    crc, total, arena, tensors, steps, survive = struct.unpack("<IIIHHI", _expect("PLAN_COMMIT", payload, 20))
-    return PlanInfo(crc, total, arena, tensors, steps, bool(survive))
+    *facts, survive, pool = struct.unpack("<IIIHHHH", _expect("PLAN_COMMIT", payload, 20))
+    return PlanInfo(*facts, bool(survive), pool)
 
 
 def _expect(command: str, payload: bytes, count: int) -> bytes:

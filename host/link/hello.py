@@ -18,7 +18,8 @@ COUNTERS = ("none", "cycles", "instructions")
 CORES = {0: "native", 4: "cortex-m4", 7: "cortex-m7", 33: "cortex-m33"}
 _EXCEPTIONS = {2: "NMI", 3: "HardFault", 4: "MemManage", 5: "BusFault", 6: "UsageFault", 7: "SecureFault"}
 
-_FIXED = struct.Struct("<HH8sIBBBBIIIHH4I")
+_MOST_POOLS = 4
+_FIXED = struct.Struct("<HH8sIBBBB4IIIIHH4I")
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,10 @@ class Fault:
 
 @dataclass(frozen=True)
 class Hello:
-    """The answer to HELLO, decoded. `build` is hexadecimal, `kernels` are ids of kernels.def."""
+    """The answer to HELLO, decoded. `build` is hexadecimal, `kernels` are ids of kernels.def.
+
+    `pools` are the bytes of each bank of RAM for plan, counts and arena, fastest first.
+    """
 
     protocol_version: int
     plan_version: int
@@ -51,7 +55,8 @@ class Hello:
     dcache: bool
     prefetch: bool
     core: str
-    pool_bytes: int
+    pools: tuple[int, ...]
+    hot_code_bytes: int
     flash_plan_bytes: int
     rx_window_bytes: int
     max_payload_bytes: int
@@ -60,6 +65,11 @@ class Hello:
     compiler: str
     flags: str
     kernels: tuple[int, ...]
+
+    @property
+    def pool_bytes(self) -> int:
+        """Of the largest pool, which holds a streamed plan."""
+        return max(self.pools)
 
 
 def parse_hello(payload: bytes) -> Hello:
@@ -74,13 +84,10 @@ def parse_hello(payload: bytes) -> Hello:
             counter,
             flags,
             core,
-            pool,
-            flash,
-            window,
-            max_payload,
-            kernel_count,
-            *fault,
+            *rest,
         ) = _FIXED.unpack_from(payload)
+        pools, fault = rest[:_MOST_POOLS], rest[-4:]
+        hot_code, flash, window, max_payload, kernel_count = rest[_MOST_POOLS:-4]
         at = _FIXED.size
         strings = []
         for _ in range(3):
@@ -104,7 +111,8 @@ def parse_hello(payload: bytes) -> Hello:
         bool(flags & 4),
         bool(flags & 8),
         CORES.get(core, f"core {core}"),
-        pool,
+        tuple(size for size in pools if size),
+        hot_code,
         flash,
         window,
         max_payload,

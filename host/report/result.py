@@ -65,7 +65,7 @@ class RunResult:
 
     `bit_exact` is None if nothing was checked. `macs_original` are those of the file before rewrites.
     `accuracy` is None without labels. `scores[i]` are the dequantised outputs of sample i.
-    `measured_fps` is None if no real clock was counted.
+    `measured_fps` is None if no real clock was counted. Banks are named as in the manifest; a plan in flash has none.
     """
 
     model: str
@@ -84,10 +84,12 @@ class RunResult:
     macs: int
     macs_original: int
     arena_bytes: int
+    arena_bank: str
     copy_bytes: int
     code_bytes: int
     plan_bytes: int
     plan_place: str
+    plan_bank: str | None
     firmware: dict[str, Any]
     layers: list[LayerResult]
     source: str
@@ -139,9 +141,11 @@ class RunResult:
             "macs": self.macs,
             "macs_original": self.macs_original,
             "arena_bytes": self.arena_bytes,
+            "arena_bank": self.arena_bank,
             "copy_bytes": self.copy_bytes,
             "flash_bytes": {"code": self.code_bytes, "plan": self.plan_bytes},
             "plan_place": self.plan_place,
+            "plan_bank": self.plan_bank,
             "firmware": self.firmware,
             "input": {"source": self.source, "samples": self.samples},
             "classes": self.classes,

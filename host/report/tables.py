@@ -83,8 +83,8 @@ def _totals(result: RunResult, unit: str) -> list[tuple[str, str]]:
     elif result.emulated:
         rows.append(("speed", "not known: an emulator counts instructions, not time"))
     copied = f", and {result.copy_bytes:,} for copies of weights" if result.copy_bytes else ""
-    rows.append(("arena", f"{result.arena_bytes:,} bytes of RAM{copied}"))
-    place = {"flash": "in flash", "ram": "streamed to RAM"}[result.plan_place]
+    rows.append(("arena", f"{result.arena_bytes:,} bytes in {result.arena_bank}{copied}"))
+    place = f"streamed to {result.plan_bank}" if result.plan_bank else "in flash"
     rows.append(("flash", f"{result.code_bytes:,} bytes of code, {result.plan_bytes:,} of plan ({place})"))
     rows.append(
         (

@@ -32,7 +32,7 @@ def test_a_shipped_board_is_sound_and_has_an_env(board_id):
 
 def test_the_emulated_board_is_the_twin_of_the_real_one():
     emulated, real = boards.load_board("emu_stm32f405"), boards.load_board("adafruit_feather_f405")
-    for fact in ("family", "core", "clock", "firmware_region", "plan_region", "pool_bank"):
+    for fact in ("family", "core", "clock", "firmware_region", "plan_region"):
         assert getattr(emulated, fact) == getattr(real, fact)
     assert emulated.emulated and not real.emulated
 
@@ -66,7 +66,12 @@ WRONG = {
     "firmware: bank: must name": lambda m: m["tinyconv"]["firmware"].update(bank="sram"),
     "plan: address: must be inside flash": lambda m: m["tinyconv"]["plan"].update(address="0x08030000"),
     "plan: address: must": lambda m: m["tinyconv"]["plan"].update(bytes=786433),
-    "pool_bank: must name": lambda m: m["tinyconv"].update(pool_bank="flash"),
+    "pools: 'flash' is no memory bank of kind ram": lambda m: m["tinyconv"].update(pools=["sram", "flash"]),
+    "pools: 7 is no": lambda m: m["tinyconv"].update(pools=[7]),
+    "pools: must name 1 to 4": lambda m: m["tinyconv"].update(pools=[]),
+    "pools: must name": lambda m: m["tinyconv"].update(pools=["sram", "sram"]),
+    "hot_code: must name": lambda m: m["tinyconv"].update(hot_code="sram"),
+    "hot_code: must": lambda m: m["tinyconv"].update(hot_code="itcm"),
     "family: there is no": lambda m: m["tinyconv"].update(family="stm32x9"),
     "emulator: must be there if and only if": lambda m: m["tinyconv"].pop("emulator"),
     "f_cpu: must repeat": lambda m: m["build"].update(f_cpu="1L"),
@@ -229,3 +234,29 @@ def test_limits_of_the_chip_are_checked_at_compile_time(board_id, tmp_path):
         wrong = copy.deepcopy(facts)
         change(wrong)
         assert message in complaints(wrong, tmp_path), f"not refused: {message}"
+
+
+def with_banks(pools: list[str], hot_code: str | None = None) -> dict:
+    """The facts of an emulated board with a chip's memories."""
+    facts = copy.deepcopy(manifest()["tinyconv"])
+    facts["memory"] += [
+        {"name": "itcm", "kind": "ram", "address": "0x00000000", "bytes": 16384, "speed": "tightly_coupled"},
+        {"name": "ccm", "kind": "ram", "address": "0x10000000", "bytes": 65536, "speed": "tightly_coupled"},
+    ]
+    facts["pools"] = pools
+    if hot_code:
+        facts["hot_code"] = hot_code
+    return facts
+
+
+def test_every_pool_is_in_the_table_that_the_firmware_reads():
+    script = build.generator().linker_script(with_banks(["ccm", "sram"]))
+    assert "RAM (rwx) : ORIGIN = 0x10000000, LENGTH = 65536" in script
+    assert "POOL1 (rwx) : ORIGIN = 0x20000000, LENGTH = 131072" in script
+    first, second = (
+        "LONG(__pool_start) LONG(__pool_end - __pool_start)",
+        "LONG(ORIGIN(POOL1)) LONG(LENGTH(POOL1) & ~7)",
+    )
+    places = [script.index(part) for part in ("__pools_start = .", first, second, "__pools_end = .")]
+    assert places == sorted(places)
+    assert ".hot" not in script and "__hot_end = 0;" in script

@@ -47,7 +47,7 @@ def test_hello():
     with Client(device, clock=device.now) as client:
         hello = client.hello
         assert (hello.board, hello.compiler, hello.flags) == ("fake", "python", "-O2")
-        assert (hello.protocol_version, hello.plan_version, hello.build) == (1, 1, "0102030405060708")
+        assert (hello.protocol_version, hello.plan_version, hello.build) == (2, 1, "0102030405060708")
         assert (hello.clock_hz, hello.clock_source, hello.counter) == (
             168_000_000,
             "PLL from crystal",
@@ -73,7 +73,7 @@ def test_all_commands():
     plan = make_plan(5000, 3000, bytes(777))
     seen = []
     info = client.load_plan(plan, lambda done, total: seen.append((done, total)))
-    assert info == PlanInfo(struct.unpack_from("<I", plan, 12)[0], len(plan), 8000, 2, 1, True)
+    assert info == PlanInfo(struct.unpack_from("<I", plan, 12)[0], len(plan), 8000, 2, 1, True, 0)
     assert seen[-1] == (len(plan), len(plan))
     assert [d for d, _ in seen] == sorted(d for d, _ in seen)
     image = random.Random(1).randbytes(5000)
@@ -115,10 +115,10 @@ def test_sequence_numbers_wrap():
 
 
 def test_out_of_memory_says_both_numbers():
-    client = connected(FakeDevice(pool_bytes=1000))
+    client = connected(FakeDevice(pools=(1000,)))
     with pytest.raises(DoesNotFitError, match=r"plan needs \d+ bytes, the board has 1000"):
         client.load_plan(make_plan(4, 4, bytes(2000)))
-    with pytest.raises(DoesNotFitError, match="arena needs 4000 bytes, the board has 876"):
+    with pytest.raises(DoesNotFitError, match="arena needs 4000 bytes, the board has 868"):
         client.load_plan(make_plan(4, 4, arena_bytes=4000))
     work_fits = make_plan(4, 4)
     assert client.load_plan(work_fits).total_bytes == len(work_fits)
@@ -136,10 +136,10 @@ def test_a_refusal_in_a_pipelined_transfer_leaves_the_client_usable():
 
 def test_another_version_names_both_and_the_build():
     with pytest.raises(ProtocolMismatchError) as e:
-        connected(FakeDevice(version=2))
+        connected(FakeDevice(version=3))
     assert "build 0102030405060708" in str(e.value)
+    assert "version 3" in str(e.value)
     assert "version 2" in str(e.value)
-    assert "version 1" in str(e.value)
     assert "host flash" in str(e.value)
 
 

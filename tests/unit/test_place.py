@@ -18,7 +18,7 @@ def compiled():
 
 
 def board(flash: bytes, pool_bytes: int = 200_000) -> Client:
-    device = FakeDevice(flash_plan=flash, pool_bytes=pool_bytes)
+    device = FakeDevice(flash_plan=flash, pools=(pool_bytes,))
     client = Client(device, device.now)
     client.connect()
     return client

@@ -5,6 +5,7 @@
 
 #include "../../port/port.h"
 #include "../../runtime/plan.h"
+#include "../pools.h"
 #include "result.h"
 #include "screen.h"
 
@@ -41,7 +42,8 @@ static void refuse(const char *what, const char *more) {
     end_text();
 }
 
-static bool demo_open(struct demo *demo, uint8_t *pool, uint32_t pool_bytes) {
+/* Opens the plan and tells what it leaves of the largest pool. */
+static bool demo_open(struct demo *demo, struct pool *rest) {
     uint32_t region_bytes;
     const uint8_t *region = port_flash_plan(&region_bytes);
     const uint32_t offset = demo_block_offset(region, region_bytes);
@@ -55,9 +57,21 @@ static bool demo_open(struct demo *demo, uint8_t *pool, uint32_t pool_bytes) {
         return false;
     }
     struct plan_error error;
-    if (plan_open(&demo->plan, region, offset, pool, pool_bytes, &error) != STATUS_OK) {
+    const struct pools pools = pools_of_port();
+    const struct plan_header *header = (const void *)region;
+    const uint64_t needed = offset < sizeof *header ? 0 : (uint64_t)header->arena_bytes + header->copy_bytes;
+    const uint32_t place = pools_place(&pools, needed, 0);
+    const struct pool *pool = &pools.at[place];
+    if (plan_open(&demo->plan, region, offset, pool->base, pool->bytes, &error) != STATUS_OK) {
         refuse("the plan is refused; host run tells why", "");
         return false;
+    }
+    *rest = pools.at[pools.largest];
+    if (place == pools.largest) {
+        const uint32_t used =
+            ((uint32_t)needed + 7u) & ~7u; /* plan_open() saw that it fits; pools are multiples of 8 */
+        rest->base += used;
+        rest->bytes -= used;
     }
     const enum demo_field field =
         demo_block_open(&demo->block, region + offset, region_bytes - offset, &demo->plan);
@@ -168,17 +182,13 @@ static void show_until_host(struct demo *demo) {
 
 bool demo_run(uint8_t *first_byte) {
     struct demo demo = {0};
-    uint32_t pool_bytes;
-    uint8_t *pool = port_pool(&pool_bytes);
-    if (!demo_open(&demo, pool, pool_bytes)) return false;
+    struct pool rest;
+    if (!demo_open(&demo, &rest)) return false;
 
-    const struct plan_header *plan = demo.plan.header;
-    const uint32_t used =
-        (plan->arena_bytes + plan->copy_bytes + 7u) & ~7u; /* plan_open() saw that it fits */
     demo.result.block = &demo.block;
     demo.result.info = port_info();
     demo.result.scores = (const int8_t *)plan_tensor_data(&demo.plan, demo.plan.outputs[0]);
-    demo.result.drawn = used <= pool_bytes && screen_start(&demo.block, pool + used, pool_bytes - used);
+    demo.result.drawn = screen_start(&demo.block, rest.base, rest.bytes);
     show_until_host(&demo);
     if (demo.result.drawn) screen_stop();
     end_text();

@@ -16,7 +16,13 @@
 extern uint32_t __stack_start[], __stack_end[];
 extern uint32_t __data_load[], __data_start[], __data_end[];
 extern uint32_t __bss_start[], __bss_end[];
-extern uint8_t __pool_start[], __pool_end[];
+extern uint32_t __hot_load[], __hot_start[], __hot_end[];
+
+struct pool {
+    uint8_t *base;
+    uint32_t bytes;
+};
+extern const struct pool __pools_start[], __pools_end[];
 
 #define FAULT_MAGIC 0x46415554u
 
@@ -48,8 +54,11 @@ void reset_handler(void) {
     SCB_CPACR |= CPACR_CP10_CP11_FULL;
     DSB();
     ISB();
+    for (uint32_t *to = __hot_start, *from = __hot_load; to < __hot_end;) *to++ = *from++;
     for (uint32_t *to = __data_start, *from = __data_load; to < __data_end;) *to++ = *from++;
     for (uint32_t *to = __bss_start; to < __bss_end;) *to++ = 0;
+    DSB();
+    ISB(); /* what was fetched before the hot code was there is forgotten */
     if (kept_fault.magic == FAULT_MAGIC && kept_fault.check == fault_check(&kept_fault))
         last_fault = kept_fault.fault;
     kept_fault.magic = 0;
@@ -95,9 +104,14 @@ void port_reset(void) {
     for (;;) {}
 }
 
-uint8_t *port_pool(uint32_t *bytes) {
-    *bytes = (uint32_t)(__pool_end - __pool_start);
-    return __pool_start;
+uint8_t *port_pool(uint32_t index, uint32_t *bytes) {
+    const bool there = index < (uint32_t)(__pools_end - __pools_start);
+    *bytes = there ? __pools_start[index].bytes : 0;
+    return there ? __pools_start[index].base : NULL;
+}
+
+uint32_t hot_code_bytes(void) {
+    return (uint32_t)((uintptr_t)__hot_end - (uintptr_t)__hot_start);
 }
 
 const uint8_t *port_flash_plan(uint32_t *bytes) {

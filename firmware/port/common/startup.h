@@ -2,10 +2,15 @@
 #ifndef TINYCONV_STARTUP_H
 #define TINYCONV_STARTUP_H
 
+#include <stdint.h>
+
 /* The serial port's interrupt, number PORT_UART_IRQ of the family's family.h. */
 void uart_irq_handler(void);
 
 /* Waits, but not for long, until everything written has left the serial port. Does nothing before port_init(). */
 void port_flush(void);
+
+/* Code that was copied from flash to the bank `hot_code` of the manifest. */
+uint32_t hot_code_bytes(void);
 
 #endif

@@ -31,6 +31,7 @@ struct port_info port_info(void) {
         .counter_kind = COUNTER_INSTRUCTIONS,
         .flags = PORT_EMULATED,
         .core = BOARD_CORE,
+        .hot_code_bytes = hot_code_bytes(),
     };
 }
 

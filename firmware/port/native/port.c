@@ -1,5 +1,5 @@
 /* A process of the computer that it is built on: the link on standard input and output, for tests under the
- * sanitizers. An argument names a file that plays the flash region for plans. */
+ * sanitizers. The first argument names a file that plays the flash region for plans ("": none); more are bytes of the pools. */
 #include "../port.h"
 
 #include <poll.h>
@@ -8,11 +8,15 @@
 #include <time.h>
 #include <unistd.h>
 
+/* as a small tightly coupled bank before a large one */
+#define FAST_POOL_BYTES  (16u * 1024)
 #define POOL_BYTES       (128u * 1024)
 #define FLASH_PLAN_BYTES (1024u * 1024)
 
 static char **arguments;
-static uint8_t *pool;
+static uint8_t *pools[PORT_MAX_POOLS];
+static uint32_t pool_bytes[PORT_MAX_POOLS] = {FAST_POOL_BYTES, POOL_BYTES};
+static uint32_t pool_count = 2;
 static uint8_t *flash_plan;
 
 /* main() takes no arguments, as on a chip; both glibc and macOS hand them to constructors too. */
@@ -28,11 +32,17 @@ static _Noreturn void give_up(const char *what) {
 }
 
 void port_init(void) {
+    if (arguments[1] != NULL && arguments[2] != NULL)
+        for (pool_count = 0; pool_count < PORT_MAX_POOLS && arguments[2 + pool_count] != NULL; pool_count++)
+            pool_bytes[pool_count] = (uint32_t)strtoul(arguments[2 + pool_count], NULL, 10);
     /* Of exactly these sizes, so that the address sanitizer sees a byte too far. */
-    pool = aligned_alloc(8, POOL_BYTES);
+    for (uint32_t i = 0; i < pool_count; i++) {
+        pools[i] = aligned_alloc(8, pool_bytes[i]);
+        if (pools[i] == NULL) give_up("memory");
+    }
     flash_plan = calloc(1, FLASH_PLAN_BYTES);
-    if (pool == NULL || flash_plan == NULL) give_up("memory");
-    if (arguments[1] == NULL) return;
+    if (flash_plan == NULL) give_up("memory");
+    if (arguments[1] == NULL || arguments[1][0] == '\0') return;
     FILE *file = fopen(arguments[1], "rb");
     if (file == NULL) give_up(arguments[1]);
     if (fread(flash_plan, 1, FLASH_PLAN_BYTES, file) == 0) give_up(arguments[1]);
@@ -76,9 +86,9 @@ uint32_t port_counter(void) {
     return (uint32_t)((uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec);
 }
 
-uint8_t *port_pool(uint32_t *bytes) {
-    *bytes = POOL_BYTES;
-    return pool;
+uint8_t *port_pool(uint32_t index, uint32_t *bytes) {
+    *bytes = index < pool_count ? pool_bytes[index] : 0;
+    return index < pool_count ? pools[index] : NULL;
 }
 
 const uint8_t *port_flash_plan(uint32_t *bytes) {

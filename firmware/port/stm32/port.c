@@ -6,6 +6,7 @@
 #include "counter.h"
 #include "family.h"
 #include "serial.h"
+#include "startup.h"
 
 static struct clock clock;
 
@@ -23,5 +24,6 @@ struct port_info port_info(void) {
         .counter_kind = (uint8_t)counter_kind(),
         .flags = (uint8_t)((BOARD_EMULATED ? PORT_EMULATED : 0) | caches_flags() | accelerator_flags()),
         .core = BOARD_CORE,
+        .hot_code_bytes = hot_code_bytes(),
     };
 }
