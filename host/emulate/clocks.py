@@ -111,7 +111,9 @@ class PllSetting:
         return {name: self.vco_hz / by for name, by in (("P", self.p), ("Q", self.q), ("R", self.r)) if by}
 
 
-def check_pll(chip: Chip, name: str, pll: PllSetting, reference: Span, vco: Span, section: str) -> None:
+def check_pll(
+    chip: Chip, name: str, pll: PllSetting, reference: Span, multiplier: range, vco: Span, section: str
+) -> None:
     """Records what is out of range in a PLL at the moment when it is switched on."""
     if not pll.input_hz:
         chip.violate(f"{name} is switched on without a running input clock", section)
@@ -121,5 +123,9 @@ def check_pll(chip: Chip, name: str, pll: PllSetting, reference: Span, vco: Span
         f"{name}'s input is {mhz(pll.reference_hz)}, outside the {reference} that are set for it",
         section,
     )
-    chip.require(4 <= pll.n <= 512, f"{name} multiplies by {pll.n}, outside 4 to 512", section)
+    chip.require(
+        pll.n in multiplier,
+        f"{name} multiplies by {pll.n}, outside {multiplier[0]} to {multiplier[-1]}",
+        section,
+    )
     chip.require(pll.vco_hz in vco, f"{name}'s VCO runs at {mhz(pll.vco_hz)}, outside {vco}", section)

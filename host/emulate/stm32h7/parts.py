@@ -30,7 +30,8 @@ class Part:
     """A part of the family.
 
     scales: by the code of the field VOS. overdrive: the scale that ODEN adds to the one of code 3, None if there is
-    no such bit. enables: offset of AHB3ENR in RCC, the first of the clock enable registers. acr_reset: of FLASH_ACR.
+    no such bit. multiplier: DIVNx as a factor. enables: offset of AHB3ENR in RCC, the first of the clock enable
+    registers. acr_reset: of FLASH_ACR.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Part:
     overdrive: Scale | None
     vos_reset: int
     wide_vco: Span
+    multiplier: range
     enables: int
     acr_reset: int
     has_smps: bool
@@ -104,6 +106,7 @@ H743_V = Part(
     _H743_VOS0,
     1,
     Span(192e6, 960e6),
+    range(4, 513),
     0xD4,
     0x37,
     False,
@@ -116,6 +119,7 @@ H743_Y = Part(
     None,
     1,
     Span(192e6, 836e6),
+    range(4, 513),
     0xD4,
     0x37,
     False,
@@ -128,6 +132,7 @@ H7A3 = Part(
     None,
     0,
     Span(128e6, 560e6),
+    range(8, 421),
     0x134,
     0x13,
     True,

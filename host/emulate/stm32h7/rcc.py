@@ -68,7 +68,9 @@ def _registers(part: Part) -> tuple[FieldRegister, ...]:
         ),
         register(0x04, "HSICFGR", "HSITRIM[30:24]", "HSICAL[11:0]", 0x40000000),
         register(0x08, "CRRCR", "", "HSI48CAL[9:0]"),
-        register(0x0C, "CSICFGR", "CSITRIM[29:24]", "CSICAL[8:0]", 0x20000000),
+        register(
+            0x0C, "CSICFGR", "CSITRIM[29:24]", "CSICAL[7:0]" if part.has_smps else "CSICAL[8:0]", 0x20000000
+        ),
         register(
             0x10,
             "CFGR",
@@ -309,7 +311,9 @@ class Rcc(FieldPeripheral):
         self.chip.require(
             pll.m > 0, f"PLL{number} is switched on with DIVM{number} = 0, its prescaler off", section
         )
-        check_pll(self.chip, f"PLL{number}", pll, REFERENCE[code], self._vco(number), section)
+        check_pll(
+            self.chip, f"PLL{number}", pll, REFERENCE[code], self.part.multiplier, self._vco(number), section
+        )
         if 0 < pll.reference_hz < 2e6:
             self.chip.require(
                 bool(self.get("PLLCFGR", f"PLL{number}VCOSEL")),

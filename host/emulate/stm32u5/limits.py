@@ -66,6 +66,8 @@ RANGES = {
 
 # PLLxRGE by code (RM0456 11.8.9): 0, 1 and 2 are the same.
 REFERENCE = (Span(4e6, 8e6), Span(4e6, 8e6), Span(4e6, 8e6), Span(8e6, 16e6))
+# PLLxN as a factor (RM0456 11.8.12).
+MULTIPLIER = range(4, 513)
 # PLL1MBOOST by code; further ones are reserved.
 BOOST_DIVIDERS = (1, 2, 4, 6, 8, 10, 12, 14, 16)
 # What the EPOD booster may be clocked with (RM0456 10.5.4).

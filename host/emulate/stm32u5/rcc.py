@@ -6,7 +6,7 @@ from host.emulate.clocks import HPRE, PLL_LOCK_US, PPRE, Hse, PllSetting, check_
 from host.emulate.fields import FieldPeripheral, FieldRegister, register
 from host.emulate.peripheral import Chip, Ready
 from host.emulate.stm32u5.flash import Flash
-from host.emulate.stm32u5.limits import BOOST_DIVIDERS, MSI_HZ, REFERENCE
+from host.emulate.stm32u5.limits import BOOST_DIVIDERS, MSI_HZ, MULTIPLIER, REFERENCE
 from host.emulate.stm32u5.pwr import Pwr
 
 HSI16_HZ = 16_000_000
@@ -100,7 +100,7 @@ class Rcc(FieldPeripheral):
         *_pll(1),
         *_pll(2),
         *_pll(3),
-        register(0x88, "AHB1ENR", _AHB1, reset=0xD0200100 & ~(1 << 21)),
+        register(0x88, "AHB1ENR", _AHB1, reset=0xD0200100),
         register(0x8C, "AHB2ENR1", _AHB2_1, reset=0xC0000000),
         register(0x90, "AHB2ENR2", "FSMCEN[0] OCTOSPI1EN[4] OCTOSPI2EN[8]"),
         register(0x94, "AHB3ENR", _AHB3, reset=0x80000000),
@@ -270,7 +270,7 @@ class Rcc(FieldPeripheral):
             )
         else:
             reference = REFERENCE[self.get(f"PLL{number}CFGR", f"PLL{number}RGE")]
-            check_pll(self.chip, f"PLL{number}", pll, reference, allowed.vco, section)
+            check_pll(self.chip, f"PLL{number}", pll, reference, MULTIPLIER, allowed.vco, section)
         self.chip.require(
             pll.p <= 1 or pll.p % 2 == 0 or number != 1,
             f"PLL1 divides by an odd PLL1P of {pll.p}, which is not allowed",
