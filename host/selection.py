@@ -28,7 +28,7 @@ from host.transport.serial import open_port
 
 DEFAULT_BOARD = "emu_stm32f405"
 # A board that is there answers within milliseconds; one that runs a network by itself, after the frame it is at.
-_ASK_TIMEOUTS_S = (0.1, 0.2, 0.5, 1.0)
+_ASK_TIMEOUTS_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 _ASKED_AT_ONCE = 8
 
 Say = Callable[[str], None]
@@ -63,7 +63,7 @@ REAL = Surroundings()
 
 
 def select_device(
-    board_id: str | None, port: str | None, say: Say = lambda text: None, around: Surroundings = REAL
+    board_id: str | None, port: str | None, say: Say = lambda text: None, around: Surroundings | None = None
 ) -> Device:
     """The device that the user means.
 
@@ -75,6 +75,7 @@ def select_device(
     Raises UnknownBoardError; PortError if no port or several fit; DeviceError if another board answers; LinkError if
     none does.
     """
+    around = around or REAL
     board = boards.load_board(board_id) if board_id else None
     if port is not None:
         return Device(board or _board_at(port, say, around), port)
@@ -99,8 +100,9 @@ def select_device(
     return Device(found, port)
 
 
-def only_port(around: Surroundings = REAL) -> str:
+def only_port(around: Surroundings | None = None) -> str:
     """The port of the only attached ST-Link. Raises PortError if there is none, or several."""
+    around = around or REAL
     attached = _one_a_probe([p for p in around.list_ports() if p.is_stlink])
     if not attached:
         raise PortError(
@@ -112,7 +114,7 @@ def only_port(around: Surroundings = REAL) -> str:
 
 
 def ask(port: str) -> Answer:
-    """Says hello at a port, for at most about two seconds a baud rate; never raises a HostError."""
+    """Says hello at a port, for at most about four seconds a baud rate; never raises a HostError."""
     answer = Answer()
     for baud in _bauds(port):
         try:
@@ -155,9 +157,7 @@ def _one_a_probe(found: Sequence[SerialPort]) -> list[SerialPort]:
 
 def _board_at(port: str, say: Say, around: Surroundings) -> Board:
     if port == EMULATE:
-        raise UnknownBoardError(
-            "which board's image shall be emulated?", "name it with --board; `host boards` lists them"
-        )
+        raise UnknownBoardError("an emulated board must be named", "with --board; `host boards` lists them")
     answer = around.ask(port)
     if answer.hello is None:
         raise _silent(port, answer.error, None)
@@ -171,7 +171,7 @@ def _port_of(board: Board, attached: Sequence[SerialPort], around: Surroundings)
     if not attached:
         raise PortError(
             f"{board.id} is a real board, and no ST-Link with a serial port is attached",
-            "plug it in, or name its port with --port; `host ports` lists them",
+            "plug it in, name its port with --port (`host ports`), or run its image on models of its chip: --emulate",
         )
     candidates = attached
     if len(attached) > 1:

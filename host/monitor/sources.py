@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -143,6 +144,9 @@ class Camera(Source):
 
 
 def _opencv() -> Any:
+    os.environ.setdefault(
+        "OPENCV_LOG_LEVEL", "ERROR"
+    )  # a camera that is not there is told by our error alone
     try:
         import cv2
     except ImportError as error:
