@@ -18,13 +18,27 @@ from host import build
 from host.boards import load_board
 from host.project import root
 
-BOARDS = {"first": "emu_stm32f405", "second": "emu_cortex_m7"}
-MACHINE = {name: load_board(board).emulator.machine for name, board in BOARDS.items()}
+# QEMU, and a real board's image on models of its chip.
+BOARDS = {"qemu": "emu_stm32f405", "model": "nucleo_f446re"}
+RIG = """
+[[device]]
+name = "qemu"
+board = "emu_stm32f405"
+
+[[device]]
+name = "model"
+board = "nucleo_f446re"
+port = "emulate://"
+"""
+EMULATOR = {
+    "qemu": r"^\S*qemu-system-arm .*netduinoplus2",
+    "model": r"^\S*python\S* .*-m host\.emulate .*nucleo_f446re",
+}
 
 
 def rig(folder: Path) -> Path:
     file = folder / "rig.toml"
-    file.write_text("".join(f'[[device]]\nname = "{n}"\nboard = "{b}"\n\n' for n, b in BOARDS.items()))
+    file.write_text(RIG)
     return file
 
 
@@ -53,25 +67,30 @@ def test_two_boards_in_parallel(tmp_path):
     assert done.returncode == 0, output
     found = devices(tmp_path)
     assert set(found) == set(BOARDS)
+    assert [t["message"] for t in found["qemu"]["tests"] if t["outcome"] == "skipped"] == [
+        "needs clock, which qemu has not"
+    ]
     for name, device in found.items():
-        assert (device["board"], device["failed"], device["passed"], device["skipped"]) == (
-            BOARDS[name],
-            0,
-            3,
-            1,
-        )
+        skipped = 1 if name == "qemu" else 0
+        assert (device["board"], device["failed"], device["skipped"]) == (BOARDS[name], 0, skipped)
+        assert device["passed"] + device["skipped"] == 4
         assert device["build"] == build.build(load_board(BOARDS[name])).build_hash
         assert device["clock_hz"] == load_board(BOARDS[name]).clock.hz
-        assert (device["counter"], device["emulated"], device["icache"]) == ("instructions", True, False)
+        assert (device["counter"], device["emulated"], device["icache"]) == (
+            "instructions",
+            True,
+            name == "model",
+        )
         counts = {t["name"].split("::")[1].split("[")[0]: t.get("count") for t in device["tests"]}
         assert counts["test_many_runs_count_as_one"] > 100_000
         assert counts["test_hello"] == 0
-        assert f"{name}: 3 passed, 0 failed, 1 skipped; firmware {device['build']}" in output
+        line = f"{name}: {4 - skipped} passed, 0 failed, {skipped} skipped; firmware {device['build']}"
+        assert line in output
     cases = ElementTree.parse(tmp_path / "hil.xml").iter("testcase")
     properties = [{p.get("name"): p.get("value") for p in case.iter("property")} for case in cases]
     assert len(properties) == 8
     assert {p["device"] for p in properties} == set(BOARDS)
-    assert [p["build"] == found[p["device"]]["build"] for p in properties if "build" in p] == [True] * 6
+    assert [p["build"] == found[p["device"]]["build"] for p in properties if "build" in p] == [True] * 7
 
 
 def processes_below(parent: int, pattern: str) -> list[int]:
@@ -88,23 +107,24 @@ def processes_below(parent: int, pattern: str) -> list[int]:
     return [int(pid) for pid, _, args in rows if int(pid) in below and re.search(pattern, args)]
 
 
-def test_a_killed_emulator_fails_only_its_own_tests_and_says_why(tmp_path):
+@pytest.mark.parametrize("victim", list(BOARDS))
+def test_a_killed_emulator_fails_only_its_own_tests_and_says_why(tmp_path, victim):
+    other = next(name for name in BOARDS if name != victim)
     run = start(tmp_path, "-k", "bad_line or damage or full_window or every_reset")
-    qemu = rf"^\S*qemu-system-arm .*{MACHINE['first']}"
     end = time.monotonic() + 300
-    while not (found := processes_below(run.pid, qemu)):
+    while not (found := processes_below(run.pid, EMULATOR[victim])):
         assert run.poll() is None, run.stdout.read()
         assert time.monotonic() < end, "no emulator was started"
         time.sleep(0.02)
     os.kill(found[0], signal.SIGKILL)
     output, _ = run.communicate(timeout=500)
     assert run.returncode == 1, output
-    first, second = (devices(tmp_path)[name] for name in BOARDS)
-    assert second["failed"] == 0 and second["passed"] > 4, output
-    failed = [t for t in first["tests"] if t["outcome"] == "failed"]
+    hurt, unhurt = (devices(tmp_path)[name] for name in (victim, other))
+    assert unhurt["failed"] == 0 and unhurt["passed"] > 4, output
+    failed = [t for t in hurt["tests"] if t["outcome"] == "failed"]
     assert len(failed) == 1, output
-    assert re.search(r"emulator \(netduinoplus2\) ended by SIGKILL", failed[0]["message"]), failed
-    assert first["passed"] == second["passed"] - 1
+    assert re.search(r"emulator \(\w+\) ended by SIGKILL", failed[0]["message"]), failed
+    assert hurt["passed"] == unhurt["passed"] - 1
 
 
 @pytest.mark.parametrize(
