@@ -35,6 +35,19 @@ _METHODS = ("pyocd", "openocd", "drag", "platformio")
 @click.option("--port", "-p", help="Serial port of the board, to check what it runs afterwards.")
 @emulate_option
 @click.option("--force", is_flag=True, help="Write what is up to date as well.")
+@click.option(
+    "--demo",
+    is_flag=True,
+    help="With samples behind the plan: the board runs NET by itself and tells its FPS.",
+)
+@click.option(
+    "--input",
+    "-i",
+    "source",
+    metavar="FILE|random:SEED",
+    help="Samples for --demo, as `host run` takes them.",
+)
+@click.option("--samples", type=click.IntRange(1), help="Most samples for --demo.  [default: 40]")
 @click.option("--dry-run", is_flag=True, help="Show what would be written, and where; write nothing.")
 @plan_options
 @json_option
@@ -45,6 +58,9 @@ def command(
     method: str | None,
     port: str | None,
     force: bool,
+    demo: bool,
+    source: str | None,
+    samples: int | None,
     dry_run: bool,
     json_file: str | None,
     **plan: Any,
@@ -52,18 +68,30 @@ def command(
     """Build the firmware, write it to a board and verify it; with NET, write that network's plan beside it.
 
     Only what differs is written. One probe is used, of several one must be chosen, and none that is on another board.
+
+    --demo without NET takes the built-in classifier of handwritten digits and its test images.
     """
     from host import experiment
+    from host.data import digits
+    from host.demo.region import DEFAULT_SAMPLES, demo_region
     from host.flashing import flash
     from host.flashing.flash import find_board
 
+    if not demo and (source or samples):
+        raise click.UsageError("--input and --samples are for --demo")
     with screen() as show:
         target, why = find_board(board, serial)
-        options = experiment.Options(board=target.id, **plan_choices(**plan))
-        compiled = experiment.compile_for(network_path(network, show), target, options) if network else None
+        options = experiment.Options(board=target.id, source=source, **plan_choices(**plan))
+        path = network_path(network, show) if network else digits.model_path() if demo else None
+        compiled = experiment.compile_for(path, target, options) if path else None
+        region = None
+        if demo and compiled:
+            given = experiment.load_samples(compiled, options, built_in=network is None)
+            region = demo_region(compiled, target, given, samples or DEFAULT_SAMPLES)
         flashed = flash(
             target,
             compiled,
+            region=region.image if region else None,
             why_board=why,
             serial=serial,
             port=port,
@@ -77,6 +105,10 @@ def command(
         write_json(asdict(flashed), json_file)
     if json_file != "-":
         _print(flashed)
+        if region:
+            click.echo(
+                f"demo: {region.samples} samples from {region.source}; `host demo` shows what the board prints"
+            )
 
 
 def _print(flashed: Flashed) -> None:

@@ -10,6 +10,7 @@ from host.devices import open_device
 from host.errors import DeviceError, FlashError, HostError, LinkError, PortError
 from host.flashing import plan
 from host.flashing.plan import Image
+from host.link.client import Client
 from host.runner import plan_crc
 
 # A reset of the ST-Link takes its serial port away for a moment.
@@ -25,16 +26,25 @@ def held(board: Board, port: str, build_hash: str, images: tuple[Image, ...]) ->
             if client.hello.board == board.id and client.hello.build == build_hash:
                 found.add("firmware")
             for image in images:
-                if image.name == "plan" and client.select_flash_plan().crc32 == plan_crc(image.data):
+                if image.name == "plan" and _holds(client, image.data):
                     found.add("plan")
     except HostError:
         pass
     return found
 
 
-def require(board: Board, port: str | None, firmware: Firmware, network: bytes | None, say: plan.Say) -> None:
+def _holds(client: Client, data: bytes) -> bool:
+    """Whether the board has exactly these bytes; of what lies behind a plan, a demo block, it cannot tell."""
+    info = client.select_flash_plan()
+    return info.crc32 == plan_crc(data) and info.total_bytes == len(data)
+
+
+def require(
+    board: Board, port: str | None, firmware: Firmware, network: bytes | None, say: plan.Say, *, restart: bool = False
+) -> None:  # fmt: skip
     """Connects to the board, in the emulator if it is emulated, and checks build, board id and plan.
 
+    With `restart` it starts anew afterwards: saying hello has ended its demo.
     Raises FlashError if it runs something else, LinkError if it does not answer, DeviceError if it refuses the plan.
     """
     end = time.monotonic() + PORT_WAIT_S
@@ -60,6 +70,8 @@ def require(board: Board, port: str | None, firmware: Firmware, network: bytes |
                 )
             if network is not None:
                 _require_plan(board, client, network)
+            if restart:
+                client.restart()
     except LinkError as error:
         raise LinkError(
             f"the flash was written, but {board.id} does not answer on {port or 'the emulator'}: {error.message}",

@@ -148,6 +148,7 @@ def flash(
     board: Board,
     compiled: Compiled | None,
     *,
+    region: bytes | None = None,
     why_board: str = "asked for",
     serial: str | None = None,
     port: str | None = None,
@@ -159,14 +160,15 @@ def flash(
 ) -> Flashed:
     """Builds the firmware if need be and writes it, with the network's plan if one is given.
 
-    The board is then asked whether it runs this build and accepts the plan, over `port`, over the port of its
-    on-board probe, or in the emulator. Raises FlashError and its kinds, ToolMissingError, BuildError,
-    DoesNotFitError, and LinkError if the device does not come up.
+    `region` is what the board's flash region for plans gets if that is more than the plan: plan and demo block. The
+    board is then asked whether it runs this build and accepts the plan, over `port`, over the port of its on-board
+    probe, or in the emulator; with a `region` it is restarted, so that its demo runs. Raises FlashError and its
+    kinds, ToolMissingError, BuildError, DoesNotFitError, and LinkError if the device does not come up.
     """
     emulated = board.emulated or is_emulated(board, port)
     way = None if emulated else choose_way(board, serial, method, dry_run)
     firmware = build.build(board, progress=say)
-    network = compiled.plan if compiled else None
+    network = region or (compiled.plan if compiled else None)
     images = plan.images(board, firmware, network)
     if way is None:
         state = plan.TO_WRITE if dry_run else plan.WRITTEN
@@ -188,7 +190,7 @@ def flash(
         )
     asked = not dry_run and (emulated or written.port is not None)
     if asked:
-        answer.require(board, written.port, firmware, network, say)
+        answer.require(board, written.port, firmware, network, say, restart=region is not None)
     return Flashed(
         **vars(written),
         board=board.id,

@@ -104,6 +104,10 @@ class Client:
         self._call("RESET")
         return self.connect()
 
+    def restart(self) -> None:
+        """Restarts the device and leaves it alone: one with a demo in its flash runs it."""
+        self._call("RESET")
+
     def load_plan(self, plan: bytes, progress: Callable[[int, int], None] | None = None) -> PlanInfo:
         """Streams a plan into the device's RAM and makes it the current one.
 

@@ -37,6 +37,7 @@ def manifest(mcu: str, core: str, flash_bytes: int, ram: tuple[int, int], **prob
         {"name": "sram", "kind": "ram", "address": f"{ram[0]:#x}", "bytes": ram[1], "speed": "no_wait"},
     ]
     ours["core"], facts["build"]["mcu"], facts["build"]["cpu"] = core, mcu, f"cortex-{core}"
+    ours["pools"] = ["sram"]
     ours["plan"] = {"address": "0x08040000", "bytes": flash_bytes - 0x40000}
     ours["probe"] = {"openocd_target": "target/stm32f7x.cfg", **probe}
     facts["upload"]["maximum_ram_size"] = ram[1]

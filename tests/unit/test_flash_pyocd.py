@@ -5,6 +5,7 @@ on a simulated chip behind a simulated probe. Each failure shows one line and en
 from __future__ import annotations
 
 import json
+import zlib
 
 import pytest
 
@@ -271,3 +272,19 @@ def test_a_chip_that_nothing_knows(bench, host, monkeypatch):
     refused(
         host("--board", F4), errors.FlashError, "stm32f405rgtx", "no CMSIS pack", f"host packs install {F4}"
     )
+
+
+def test_a_demo_lies_behind_the_plan(bench, host):
+    """Written as one region; a second time it is up to date, and other samples are another region."""
+    chip = f767()
+    bench.plug(chip)
+    status, out, _ = host("--board", F7, "--demo", "--samples", "3")
+    assert status == 0 and "demo: 3 samples from the handwritten digits' test images" in out
+    region = bytes(chip.array.data[PLAN - FIRMWARE :])
+    plan_bytes = int.from_bytes(region[8:12], "little")
+    block = region[-(-plan_bytes // 16) * 16 :]
+    assert region[:4] == b"TCPN" and block[:4] == b"TCDM"
+    total = int.from_bytes(block[8:12], "little")
+    assert zlib.crc32(block[16:total]) == int.from_bytes(block[12:16], "little")
+    assert host("--board", F7, "--demo", "--samples", "3")[1].count("up to date") == 2
+    assert host("--board", F7, "--demo", "--samples", "4")[1].count("up to date") == 1
