@@ -29,7 +29,8 @@ from host.transport.holder import describe, holders
 from tests.fake_device import FakeDevice
 from tests.serial_line import SerialLine
 
-REAL = "adafruit_feather_f405"
+REAL = "nucleo_f446re"  # board id 0777
+OTHER = "disco_f746ng"  # 0815
 HELLO = Client(FakeDevice()).connect()
 
 
@@ -113,19 +114,17 @@ def test_a_silent_board_says_how_to_go_on():
         chosen(REAL, None, world)
 
 
-def test_a_silent_board_is_named_if_its_probe_tells(monkeypatch):
-    board = load_board(REAL)
-    monkeypatch.setattr(selection.ports, "boards_of", lambda probe, known: (board,) if probe.board_id else ())
-    world, _ = around([stlink(0)], probes=[Probe(stlink(0).serial, "STLINK", "0999")])
+def test_a_silent_board_is_named_if_its_probe_tells():
+    world, _ = around([stlink(0)], probes=[Probe(stlink(0).serial, "STLINK", "0777")])
     with pytest.raises(LinkError, match=f"the {REAL} at /dev/ttyACM0 .*host flash --board {REAL}"):
         chosen(None, None, world)
 
 
 def test_the_wrong_board_is_refused_with_both_names():
-    world, _ = around([stlink(0)], {"/dev/ttyACM0": "emu_cortex_m7"})
+    world, _ = around([stlink(0)], {"/dev/ttyACM0": "disco_f746ng"})
     with pytest.raises(DeviceError) as e:
         chosen(REAL, None, world)
-    assert "the board at /dev/ttyACM0 is a emu_cortex_m7, not a adafruit_feather_f405" in str(e.value)
+    assert "the board at /dev/ttyACM0 is a disco_f746ng, not a nucleo_f446re" in str(e.value)
 
 
 @pytest.mark.parametrize("error", [PortBusyError("x is in use"), ProtocolMismatchError("version 9")])
@@ -146,21 +145,17 @@ def test_several_boards_are_listed_and_never_guessed():
 
 
 def test_one_of_several_is_found_by_hello():
-    world, _ = around([stlink(0), stlink(1)], {"/dev/ttyACM0": "emu_cortex_m7", "/dev/ttyACM1": REAL})
+    world, _ = around([stlink(0), stlink(1)], {"/dev/ttyACM0": OTHER, "/dev/ttyACM1": REAL})
     assert chosen(REAL, None, world) == (REAL, "/dev/ttyACM1", [])
     world, _ = around([stlink(0), stlink(1)], {"/dev/ttyACM0": REAL, "/dev/ttyACM1": REAL})
     with pytest.raises(PortError, match="several boards may be the"):
         chosen(REAL, None, world)
-    world, _ = around([stlink(0), stlink(1)], {f"/dev/ttyACM{i}": "emu_cortex_m7" for i in (0, 1)})
+    world, _ = around([stlink(0), stlink(1)], {f"/dev/ttyACM{i}": OTHER for i in (0, 1)})
     with pytest.raises(PortError, match=f"none of the 2 attached boards is a {REAL}"):
         chosen(REAL, None, world)
 
 
-def test_one_of_several_is_found_by_its_probe(monkeypatch):
-    board = load_board(REAL)
-    monkeypatch.setattr(
-        selection.ports, "boards_of", lambda probe, known: (board,) if probe.board_id == "0777" else ()
-    )
+def test_one_of_several_is_found_by_its_probe():
     probes = [Probe(stlink(0).serial, "", "0815"), Probe(stlink(1).serial.lower(), "", "0777")]
     world, asked = around([stlink(0), stlink(1)], {"/dev/ttyACM1": REAL}, probes)
     assert chosen(REAL, None, world) == (REAL, "/dev/ttyACM1", [])
@@ -232,14 +227,15 @@ def test_ports_and_probes_are_one_row():
         ("", "303030303030303030303031", ""),
     ]
     assert (rows[1].board_name, rows[1].drive, rows[1].busy) == ("NUCLEO-F446RE", "/media/NODE_F446RE", "")
+    assert rows[1].boards == (REAL,) and rows[0].boards == ()
     assert rows[0].busy == "process 7, minicom" and rows[0].board_id == ""
 
 
 def test_the_board_of_a_probe():
-    f405 = load_board(REAL)
-    known = [f405, replace(f405, id="nucleo_h7a3zi_q"), replace(f405, id="nucleo_f446re")]
-    assert boards_of(Probe("1", "", "0860", "NUCLEO-H7A3ZI-Q"), known) == (known[1],)
-    assert boards_of(Probe("1", "", "0777", "NUCLEO-F446RE"), known) == (known[2],)
+    f405 = load_board("adafruit_feather_f405")
+    known = [f405, replace(f405, id="nucleo_h7a3zi_q"), load_board(REAL)]
+    assert boards_of(Probe("1", "", "0860", "NUCLEO-H7A3ZI-Q"), known) == (known[1],)  # by its name
+    assert boards_of(Probe("1", "", "0777"), known) == (known[2],)  # by its id
     assert boards_of(Probe("1", "", "0001", "SOMETHING"), known) == ()
     assert boards_of(Probe("1", "STLINK-V3"), known) == ()
 
