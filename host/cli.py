@@ -28,6 +28,7 @@ COMMANDS = (
     "ladder",
     "compare-conv",
     "boards",
+    "bringup",
     "ports",
     "serve",
     "udev",

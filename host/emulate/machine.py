@@ -36,6 +36,9 @@ WFI, WFE = 0xBF30, 0xBF20
 UNICORN_EXCEPTION_RETURN, UNICORN_SVC = 8, 2
 # Not timed: bytes that firmware which sleeps gets at once. Less than any port's ring of received bytes.
 BURST_BYTES = 2048
+# Of reads of one register in a row, so many are answered by its model and then every such one: waiting is the costliest
+# thing that a model does.
+POLLS_SEEN = 32
 # Not timed: how often a program that does not sleep is offered what could have arrived meanwhile.
 OFFER_US = 1000.0
 
@@ -109,6 +112,9 @@ class Machine:
         self.dwt = system.CycleCounter(self.chip, self.system)
         self.chip.add([self.system, self.dwt])
         self.usarts = [p for p in self.chip.peripherals if isinstance(p, _Usart)]
+        # What changes by itself from one instruction to the next; other flags may be seen a few polls late.
+        self._impatient = {self.system, self.dwt, *self.usarts}
+        self._polled = self._polls = self._poll_value = 0
         self._map_peripherals()
         self._start()
 
@@ -440,7 +446,14 @@ class Machine:
             self.chip.violate(f"a read of 0x{address:08x}, where no peripheral is modelled")
             self.fault(system.BUS_FAULT, PRECISERR | BFARVALID, address)
             return 0
-        return peripheral.read(address - peripheral.base, size)
+        if peripheral in self._impatient:
+            return peripheral.read(address - peripheral.base, size)
+        if address != self._polled:
+            self._polled, self._polls = address, 0
+        self._polls += 1
+        if self._polls <= POLLS_SEEN or self._polls % POLLS_SEEN == 0:
+            self._poll_value = peripheral.read(address - peripheral.base, size)
+        return self._poll_value
 
     def _mmio_write(self, uc: Any, offset: int, size: int, value: int, start: int) -> None:
         address = start + offset
@@ -449,6 +462,7 @@ class Machine:
             self.chip.violate(f"0x{value:x} is written to 0x{address:08x}, where no peripheral is modelled")
             self.fault(system.BUS_FAULT, PRECISERR | BFARVALID, address)
             return
+        self._polled = 0
         peripheral.write(address - peripheral.base, value, size)
 
     # -- registers
@@ -461,6 +475,10 @@ class Machine:
 
     def _write(self, register: str, value: int) -> None:
         self.uc.reg_write(self._number(register), value)
+
+    def word(self, address: int) -> int:
+        """A word of memory."""
+        return int.from_bytes(self.uc.mem_read(address, 4), "little")
 
     def _halfword(self, address: int) -> int:
         return int.from_bytes(self.uc.mem_read(address, 2), "little")

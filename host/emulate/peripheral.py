@@ -70,7 +70,8 @@ class Options:
     crystal_starts, pll_locks: what is false never becomes ready. timed: received and sent bytes take their time on
     the line; otherwise they are there as fast as the firmware takes them. wiring: pins of the probe's virtual COM
     port, (chip's TX pin, chip's RX pin); None means the manifest's. revision: of the silicon, where the family's model
-    knows several ("V" or "Y" of an STM32H743); "" is the one that is sold now.
+    knows several ("V" or "Y" of an STM32H743); "" is the one that is sold now. baud_tolerance: how far the USART's rate
+    may be off the line's.
     """
 
     crystal_starts: bool = True
@@ -78,6 +79,7 @@ class Options:
     timed: bool = False
     wiring: tuple[str, str] | None = None
     revision: str = ""
+    baud_tolerance: float = 0.01
 
 
 class ClockTree(Protocol):
@@ -136,7 +138,7 @@ class Chip:
     line: Line = field(default_factory=lambda: Line(115200, "", ""))
     # The family's, see families.Family: what a pin is in an alternate function.
     pin_functions: dict[tuple[str, int], str] = field(default_factory=dict)
-    # Rises with every write to a register, so that what follows from registers can be kept until then.
+    # Rises with every write to a register and every change of the clock: what follows from these is good until then.
     generation: int = 0
     _seen: set[str] = field(default_factory=set)
     _time_us: float = 0.0
@@ -177,6 +179,7 @@ class Chip:
         hz = self.clock.core_hz() if self.clock else self._hz
         if hz > 0 and hz != self._hz:
             self._time_us, self._time_at, self._hz = self.time_us(), self.core.cycles(), hz
+            self.generation += 1
 
     def enabled(self, name: str) -> bool:
         """Whether a peripheral gets its bus clock."""
