@@ -34,6 +34,7 @@ TOOLCHAIN_PACKAGE = "toolchain-gccarmnoneeabi"
 # PlatformIO 6 wants its own package of SCons in this version; PyPI's scons of the same release serves as well.
 SCONS_PACKAGE_VERSION = "4.41101.0"
 FLAGS_VARIABLE = "PLATFORMIO_BUILD_FLAGS"
+HOT_SECTION = ".hot"  # of generate.py's linker script
 LAST_LINES = 15
 END_TIMEOUT_S = 5.0
 
@@ -42,11 +43,15 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Sizes:
-    """Bytes of an ELF file's sections: program and constants, initialised data, other RAM (stack included)."""
+    """Bytes of an ELF file's sections: program and constants, initialised data, other RAM (stack included).
+
+    `hot_bytes` of the program are copied to the bank of the manifest's `hot_code` and run there.
+    """
 
     text_bytes: int
     data_bytes: int
     bss_bytes: int
+    hot_bytes: int = 0
 
     @property
     def code_bytes(self) -> int:
@@ -127,7 +132,7 @@ def elf_sizes(elf: Path) -> Sizes:
     from elftools.elf.constants import SH_FLAGS
     from elftools.elf.elffile import ELFFile
 
-    text = data = bss = 0
+    text = data = bss = hot = 0
     try:
         with open(elf, "rb") as file:
             for section in ELFFile(file).iter_sections():
@@ -140,11 +145,12 @@ def elf_sizes(elf: Path) -> Sizes:
                     data += section["sh_size"]
                 else:
                     text += section["sh_size"]
+                    hot += section["sh_size"] if section.name == HOT_SECTION else 0
     except OSError as error:
         raise BuildError(f"cannot read {elf}: {error.strerror}") from None
     except ELFError as error:
         raise BuildError(f"{elf} is not an ELF file: {error}") from None
-    return Sizes(text, data, bss)
+    return Sizes(text, data, bss, hot)
 
 
 @cache

@@ -260,3 +260,14 @@ def test_every_pool_is_in_the_table_that_the_firmware_reads():
     places = [script.index(part) for part in ("__pools_start = .", first, second, "__pools_end = .")]
     assert places == sorted(places)
     assert ".hot" not in script and "__hot_end = 0;" in script
+
+
+def test_hot_code_lies_in_flash_behind_the_vectors_and_runs_in_its_bank():
+    script = build.generator().linker_script(with_banks(["sram"], "itcm"), ["multiply"])
+    assert "HOT (rwx) : ORIGIN = 0x00000000, LENGTH = 16384" in script
+    order = [
+        ".vectors : { KEEP(*(.vectors)) } >FLASH", "__hot_start = .;", "*(.text.multiply .text.multiply.*)",
+        "__hot_end = .;", ">HOT AT>FLASH :hot", "__hot_load = LOADADDR(.hot);", "*(.text .text.*)",
+    ]  # fmt: skip
+    places = [script.index(part) for part in order]
+    assert places == sorted(places)

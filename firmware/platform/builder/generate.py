@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 STACK_BYTES = 6 * 1024
@@ -18,11 +19,12 @@ CPU_FLAGS = {
     "m33": ["-mcpu=cortex-m33", "-mthumb", "-mfpu=fpv5-sp-d16", "-mfloat-abi=hard"],
 }
 CORE_NUMBERS = {"m4": 4, "m7": 7, "m33": 33}
+FUNCTION_ALIGN = 16
 # Functions begin at 16 bytes, half a line of the flash caches: else moving one moves the cost of others by 3 percent.
 COMPILE_FLAGS = [
     "-O2",
     "-ffp-contract=off",
-    "-falign-functions=16",
+    f"-falign-functions={FUNCTION_ALIGN}",
     "-ffunction-sections",
     "-fdata-sections",
     "-fno-common",
@@ -48,6 +50,8 @@ LINK_FLAGS = ["-nostartfiles", "-static", "-Wl,--gc-sections", "-Wl,--fatal-warn
 # Folders of firmware/ whose objects depend on the core and its flags alone: boards of one core share them.
 SHARED_FOLDERS = ("kernels", "link", "runtime")
 HASH_BYTES = 8
+# Room in the hot bank for the linker's jumps to functions that are too far for a call: 8 bytes each.
+VENEER_BYTES = 512
 
 
 def source_folders(family: str) -> list[str]:
@@ -77,6 +81,30 @@ def bank(facts: dict, name: str) -> dict:
 def flags_text(facts: dict) -> str:
     """What HELLO reports: the flags that decide how fast and how exact the code is."""
     return " ".join(CPU_FLAGS[facts["core"]] + COMPILE_FLAGS[:2])
+
+
+def hot_functions(root: Path, sizes: Mapping[str, int], capacity_bytes: int) -> list[str]:
+    """As many functions of hot.def as fit, the hottest first; `sizes` are those of function_sizes()."""
+    text = (root / "firmware" / "kernels" / "hot.def").read_text()
+    left, chosen = capacity_bytes - VENEER_BYTES, []
+    for name in re.findall(r"^HOT\((\w+)", text, flags=re.M):
+        if name not in sizes:
+            raise ValueError(f"hot.def: no function is named {name}; make the list again as its head says")
+        if sizes[name] <= left:
+            left -= sizes[name]
+            chosen.append(name)
+    return chosen
+
+
+def function_sizes(size_tool: str, objects: Sequence[str]) -> dict[str, int]:
+    """Bytes of each function of object files, its clones and its alignment with it."""
+    listed = subprocess.run(
+        [size_tool, "-A", "-d", *objects], capture_output=True, text=True, check=True
+    ).stdout
+    sizes: dict[str, int] = {}
+    for name, count in re.findall(r"^\.text\.(\w+)\S*\s+(\d+)\s", listed, flags=re.M):
+        sizes[name] = sizes.get(name, 0) + -(-int(count) // FUNCTION_ALIGN) * FUNCTION_ALIGN
+    return sizes
 
 
 # Before .text, whose patterns would take these functions too; the vectors stay at the beginning of flash.

@@ -31,7 +31,9 @@ fcntl.flock(os.open(objects / "lock", os.O_CREAT | os.O_RDWR), fcntl.LOCK_EX)  #
 env.SConsignFile(str(objects / ".sconsign"))
 
 generate.write_if_changed(generated / "board_config.h", generate.config_header(facts))
-generate.write_if_changed(generated / "board.ld", generate.linker_script(facts))
+linker_script = generated / "board.ld"
+if "hot_code" not in facts:
+    generate.write_if_changed(linker_script, generate.linker_script(facts))
 digest = generate.build_hash(root, board.id, facts["family"], extra_flags)
 generate.write_if_changed(
     generated / "build_generated.h", generate.build_header(board.id, generate.flags_text(facts), digest)
@@ -53,12 +55,12 @@ env.Replace(
     OBJCOPY="arm-none-eabi-objcopy",
     SIZETOOL="arm-none-eabi-size",
     SIZEPRINTCMD="$SIZETOOL -B $SOURCES",
-    SIZEPROGREGEXP=r"^(?:\.text|\.data|\.ARM\.exidx)\s+(\d+).*",
+    SIZEPROGREGEXP=r"^(?:\.vectors|\.hot|\.text|\.data|\.ARM\.exidx)\s+(\d+).*",
     SIZEDATAREGEXP=r"^(?:\.data|\.bss|\.noinit|\.stack)\s+(\d+).*",
     SIZECHECKCMD="$SIZETOOL -A -d $SOURCES",
     PROGNAME="firmware",
     PROGSUFFIX=".elf",
-    LDSCRIPT_PATH=str(generated / "board.ld"),
+    LDSCRIPT_PATH=str(linker_script),
 )
 env.Append(
     ASFLAGS=cpu_flags,
@@ -84,7 +86,25 @@ env.Append(
     ]
 )
 
+
+def place_hot_code(target, source, env):
+    """Writes the linker script when the sizes of the functions are known."""
+    sizes = generate.function_sizes(env.subst("$SIZETOOL"), [str(node) for node in source])
+    hot = generate.hot_functions(root, sizes, generate.bank(facts, facts["hot_code"])["bytes"])
+    Path(str(target[0])).write_text(generate.linker_script(facts, hot))
+
+
+if "hot_code" in facts:
+    shared_objects = env.Flatten(env["PIOBUILDFILES"])
+    AlwaysBuild(
+        env.Command(
+            str(linker_script),
+            shared_objects,
+            env.VerboseAction(place_hot_code, "Placing hot code in $TARGET"),
+        )
+    )
 elf = env.BuildProgram()
+env.Depends(elf, str(linker_script))
 binary = env.Command(
     "$BUILD_DIR/firmware.bin",
     elf,
