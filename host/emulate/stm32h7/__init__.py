@@ -107,6 +107,16 @@ class Dbgmcu(FieldPeripheral):
         super().__init__(chip, "DBGMCU", 0x5C001000, 0x1000)
 
 
+class Gpv(FieldPeripheral):
+    """The AXI interconnect's settings: of its port to the AXI SRAM, how many reads may be under way (RM0433 2.2.4)."""
+
+    NEEDS_CLOCK = False
+    REGISTERS = (register(0x8108, "TARG7_FN_MOD", "READ_ISS_OVERRIDE[0] WRITE_ISS_OVERRIDE[1]"),)
+
+    def __init__(self, chip: Chip):
+        super().__init__(chip, "GPV", 0x51000000, 0x100000)
+
+
 def peripherals(chip: Chip) -> Iterator[Peripheral]:
     """See families.Family."""
     part = part_of(chip.board.mcu, chip.options.revision)
@@ -116,6 +126,8 @@ def peripherals(chip: Chip) -> Iterator[Peripheral]:
     yield flash
     yield Syscfg(chip, part, pwr)
     yield Dbgmcu(chip, part)
+    if not part.has_smps:
+        yield Gpv(chip)
     for number, letter in enumerate("ABCDEFGHIJK"):
         reset = {"A": _RESET_A, "B": _RESET_B}.get(letter, {"moder": 0xFFFFFFFF})
         yield Gpio(chip, letter, _GPIO_BASE + 0x400 * number, **reset)

@@ -93,14 +93,15 @@ class Pwr(FieldPeripheral):
             "power is cycled",
             self._section("6.4.1", "6.4.1"),
         )
-        if self._supply is not None and wanted is not None and self._supply != wanted:
+        valid = self._supply is not None
+        if valid and wanted is not None and self._supply != wanted:
             self.chip.violate(
                 f"the supply is configured as {self._supply}; the board is wired for {wanted}",
                 self._section("6.4.1", "6.4.1"),
             )
             self._supply = None
         self.chip.event("supply", f"supply: {self._supply or 'invalid'}")
-        self._cr3 = old & 0xFF if self._supply is None else value & 0xFF
+        self._cr3 = value & 0xFF if valid else old & 0xFF
         if not self.part.has_smps:
             self._cr3 &= ~0x4
         self._cr3 |= value & ~0xFF
