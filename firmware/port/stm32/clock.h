@@ -17,14 +17,13 @@ struct clock {
 /* Starts the clock, with time-outs: crystal and PLL, else internal oscillator and PLL, else the internal oscillator as at reset. */
 struct clock clock_start(void);
 
-/* Polls of a flag at the clock of reset, 5 instructions each: at least 62 ms, where a crystal takes 2 ms and a PLL 0.3 ms. */
-#define CLOCK_POLLS (RESET_CLOCK_HZ / 80u)
+/* Whether the masked bits took that value within some 60 ms, where a crystal takes 2 ms and a PLL 0.3 ms. */
+bool wait_for(const volatile uint32_t *reg, uint32_t mask, uint32_t value);
 
-/* Whether the masked bits took that value in time. */
-static inline bool wait_for(const volatile uint32_t *reg, uint32_t mask, uint32_t value) {
-    for (uint32_t i = 0; i < CLOCK_POLLS; i++)
-        if ((*reg & mask) == value) return true;
-    return false;
-}
+/* Crystal, or the clock signal that stands in for it. False also where the board has neither. */
+bool crystal_starts(void);
+
+/* Only once no PLL feeds on it any more. */
+bool crystal_stops(void);
 
 #endif

@@ -50,12 +50,6 @@ static bool flash_start(uint32_t wait_states) {
     return wait_for(&FLASH_ACR, FLASH_ACR_LATENCY_MASK, wait_states);
 }
 
-static bool crystal_starts(void) {
-    if (BOARD_CRYSTAL_BYPASS) RCC->CR |= RCC_CR_HSEBYP; /* only while HSEON is 0 */
-    RCC->CR |= RCC_CR_HSEON;
-    return wait_for(&RCC->CR, RCC_CR_HSERDY, RCC_CR_HSERDY);
-}
-
 static bool overdrive_starts(void) {
     PWR_CR |= PWR_CR_ODEN;
     if (!wait_for(&PWR_CSR, PWR_CSR_ODRDY, PWR_CSR_ODRDY)) return false;
@@ -86,9 +80,7 @@ static bool stop_all(void) {
     if (!wait_for(&RCC->CFGR, RCC_CFGR_SWS_MASK, RCC_CFGR_SWS_HSI)) return false;
     RCC->CR &= ~RCC_CR_PLLON;
     if (!wait_for(&RCC->CR, RCC_CR_PLLRDY, 0)) return false;
-    RCC->CR &= ~RCC_CR_HSEON; /* only once the PLL no longer feeds on it */
-    if (!wait_for(&RCC->CR, RCC_CR_HSERDY, 0)) return false;
-    RCC->CR &= ~RCC_CR_HSEBYP;
+    if (!crystal_stops()) return false;
     if (NEEDS_OVERDRIVE) PWR_CR &= ~(PWR_CR_ODEN | PWR_CR_ODSWEN);
     return true;
 }

@@ -6,30 +6,24 @@
 
 #define HSI_HZ RESET_CLOCK_HZ
 #define PLL_P  2u /* PLL1 divides by even numbers only */
+#define VCO_HZ (BOARD_CLOCK_HZ * PLL_P)
 
 /* Input of the PLL: the largest of 4 to 16 MHz that the usual oscillators give. The wide VCO range needs 2 MHz or more. */
 #define PLL_INPUT_HZ(source_hz) ((source_hz) % 8000000u == 0 ? 8000000u : 5000000u)
 #define PLL_DIVIDES(source_hz)                                                                               \
-    ((source_hz) % PLL_INPUT_HZ(source_hz) == 0 && BOARD_CLOCK_HZ * PLL_P % PLL_INPUT_HZ(source_hz) == 0 &&  \
+    ((source_hz) % PLL_INPUT_HZ(source_hz) == 0 && VCO_HZ % PLL_INPUT_HZ(source_hz) == 0 &&                  \
      (source_hz) / PLL_INPUT_HZ(source_hz) <= 63)
 
-_Static_assert(BOARD_CLOCK_HZ <= LINE_CORE_MAX_HZ, "clock.hz: above what the chip can do");
-_Static_assert(BOARD_CLOCK_HZ *PLL_P >= LINE_VCO_WIDE_MIN_HZ &&
-                   BOARD_CLOCK_HZ * PLL_P <= LINE_VCO_WIDE_MAX_HZ,
-               "clock.hz: half of what the PLL's oscillator can do");
+_Static_assert(BOARD_CLOCK_HZ <= LINE_CORE_MAX_HZ, "clock.hz: more than this chip can");
+_Static_assert(VCO_HZ >= LINE_VCO_WIDE_MIN_HZ && VCO_HZ <= LINE_VCO_WIDE_MAX_HZ,
+               "clock.hz: the VCO runs at twice as much, 192 to 960 or 128 to 560 MHz");
+_Static_assert(BOARD_CLOCK_HZ / AHB_DIVIDER <= LINE_AXI_MAX_HZ &&
+                   BOARD_CLOCK_HZ / AHB_DIVIDER / APB_DIVIDER <= LINE_APB_MAX_HZ,
+               "a bus is too fast");
 _Static_assert(PLL_DIVIDES(HSI_HZ), "clock.hz: a multiple of 4 MHz");
 _Static_assert(PLL_DIVIDES(BOARD_CRYSTAL_HZ) && BOARD_CRYSTAL_HZ <= 50000000u,
                "clock.crystal_hz: a multiple of 5 or 8 MHz up to 50 that clock.hz follows from, or 0");
 _Static_assert(USART_BAUD_FITS(HSI_HZ, BOARD_UART_BAUD), "uart.baud: more than 1 % off without PLL");
-
-static bool crystal_starts(void) {
-    if (BOARD_CRYSTAL_HZ == 0) return false;
-    if (BOARD_CRYSTAL_BYPASS) RCC->CR |= RCC_CR_HSEBYP; /* before HSEON */
-    RCC->CR |= RCC_CR_HSEON;
-    if (wait_for(&RCC->CR, RCC_CR_HSERDY, RCC_CR_HSERDY)) return true;
-    RCC->CR &= ~RCC_CR_HSEON;
-    return false;
-}
 
 static bool pll_starts(uint32_t source, uint32_t source_hz, uint32_t core_hz) {
     const uint32_t input_hz = PLL_INPUT_HZ(source_hz);
@@ -42,10 +36,7 @@ static bool pll_starts(uint32_t source, uint32_t source_hz, uint32_t core_hz) {
     RCC->PLL1DIVR =
         (RCC->PLL1DIVR & RCC_PLL1DIVR_Q_R_MASK) | (core_hz * PLL_P / input_hz - 1) | (PLL_P - 1) << 9;
     RCC->CR |= RCC_CR_PLL1ON;
-    if (wait_for(&RCC->CR, RCC_CR_PLL1RDY, RCC_CR_PLL1RDY)) return true;
-    RCC->CR &= ~RCC_CR_PLL1ON;
-    (void)wait_for(&RCC->CR, RCC_CR_PLL1RDY, 0); /* its settings are locked until it has stopped */
-    return false;
+    return wait_for(&RCC->CR, RCC_CR_PLL1RDY, RCC_CR_PLL1RDY);
 }
 
 static bool core_switches(uint32_t core_hz) {
@@ -61,26 +52,30 @@ static bool core_switches(uint32_t core_hz) {
     return wait_for(&RCC->CFGR, RCC_CFGR_SWS_MASK, RCC_CFGR_SWS_PLL1);
 }
 
-/* What reset gave, except that more voltage and wait states than needed may stay. */
-static struct clock as_at_reset(void) {
+/* Back to the internal oscillator as after a reset; false if the PLL still runs, whose settings are then locked. Voltage and wait states
+ * may stay at more than needed. Also undoes what a debugger did before it let the program run. */
+static bool stop_all(void) {
+    RCC->CR |= RCC_CR_HSION;
+    if (!wait_for(&RCC->CR, RCC_CR_HSIRDY, RCC_CR_HSIRDY)) return false;
     RCC->CFGR &= ~RCC_CFGR_SW_MASK;
-    (void)wait_for(&RCC->CFGR, RCC_CFGR_SWS_MASK, RCC_CFGR_SWS_HSI);
+    if (!wait_for(&RCC->CFGR, RCC_CFGR_SWS_MASK, RCC_CFGR_SWS_HSI)) return false;
     RCC->D1CFGR = 0;
     RCC->D2CFGR = 0;
     RCC->D3CFGR = 0;
     RCC->CR &= ~RCC_CR_PLL1ON;
-    return (struct clock){HSI_HZ, HSI_HZ, CLOCK_RESET_DEFAULT};
+    return wait_for(&RCC->CR, RCC_CR_PLL1RDY, 0) && crystal_stops();
 }
 
 struct clock clock_start(void) {
     const uint32_t core_hz = power_core_hz();
-    if (!power_supply_starts() || !power_scale_starts(core_hz)) return as_at_reset();
-
-    enum clock_source from = CLOCK_PLL_CRYSTAL;
-    if (!crystal_starts() || !pll_starts(RCC_PLLCKSELR_PLLSRC_HSE, BOARD_CRYSTAL_HZ, core_hz)) {
-        from = BOARD_CRYSTAL_HZ == 0 ? CLOCK_PLL_INTERNAL : CLOCK_FELL_BACK;
-        if (!pll_starts(RCC_PLLCKSELR_PLLSRC_HSI, HSI_HZ, core_hz)) return as_at_reset();
+    if (stop_all() && power_supply_starts() && power_scale_starts(core_hz)) {
+        if (crystal_starts() && pll_starts(RCC_PLLCKSELR_PLLSRC_HSE, BOARD_CRYSTAL_HZ, core_hz) &&
+            core_switches(core_hz))
+            return (struct clock){core_hz, UART_HZ(core_hz), CLOCK_PLL_CRYSTAL};
+        if (stop_all() && pll_starts(RCC_PLLCKSELR_PLLSRC_HSI, HSI_HZ, core_hz) && core_switches(core_hz))
+            return (struct clock){core_hz, UART_HZ(core_hz),
+                                  BOARD_CRYSTAL_HZ == 0 ? CLOCK_PLL_INTERNAL : CLOCK_FELL_BACK};
+        stop_all();
     }
-    if (!core_switches(core_hz)) return as_at_reset();
-    return (struct clock){core_hz, UART_HZ(core_hz), from};
+    return (struct clock){HSI_HZ, HSI_HZ, CLOCK_RESET_DEFAULT};
 }

@@ -17,6 +17,8 @@ struct rcc {
     volatile uint32_t PLLCKSELR, PLLCFGR, PLL1DIVR;
 };
 #define RCC                          ((struct rcc *)0x58024400u)
+#define RCC_CR_HSION                 (1u << 0)
+#define RCC_CR_HSIRDY                (1u << 2)
 #define RCC_CR_HSEON                 (1u << 16)
 #define RCC_CR_HSERDY                (1u << 17)
 #define RCC_CR_HSEBYP                (1u << 18)

@@ -6,6 +6,8 @@
 #define AHB_DIVIDER          1u
 #define RCC_D1CFGR_HPRE      0u
 #define LINE_CORE_MAX_HZ     280000000u
+#define LINE_AXI_MAX_HZ      280000000u
+#define LINE_APB_MAX_HZ      140000000u
 #define LINE_VCO_WIDE_MIN_HZ 128000000u /* DS13195 6.3.11 */
 #define LINE_VCO_WIDE_MAX_HZ 560000000u
 

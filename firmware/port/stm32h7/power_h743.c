@@ -20,7 +20,11 @@
     #define AXI_TARG7_FN_MOD     REG32(0x51008108u)
     #define AXI_FN_MOD_READ_ISS  (1u << 0)
 
-    #define SCALE1_MAX_HZ 400000000u
+    #define SCALE1_MAX_HZ      400000000u
+    #define REVISION_Y_VCO_MAX 836000000u
+
+_Static_assert(SCALE1_MAX_HZ * 2 <= REVISION_Y_VCO_MAX,
+               "DS12110: VCO of revision Y, which runs at twice the core's clock");
 
 _Static_assert(BOARD_CLOCK_HZ <= SCALE1_MAX_HZ || USART_BAUD_FITS(UART_HZ(SCALE1_MAX_HZ), BOARD_UART_BAUD),
                "uart.baud: more than 1 % off on chips of revision Y");
@@ -35,7 +39,7 @@ bool power_supply_starts(void) {
 /* Scale 0, and with it more than 400 MHz, came with revision V (DS12110, ES0392). */
 uint32_t power_core_hz(void) {
     const uint32_t revision = DBGMCU_IDC >> 16;
-    /* ES0392 2.2.9: when two masters read the AXI SRAM at once, one may get wrong data */
+    /* ES0392 2.2.9: several reads of the AXI SRAM under way at once may give wrong data */
     if (revision <= DBGMCU_REVISION_Y) AXI_TARG7_FN_MOD |= AXI_FN_MOD_READ_ISS;
     return revision >= DBGMCU_REVISION_V || BOARD_CLOCK_HZ < SCALE1_MAX_HZ ? BOARD_CLOCK_HZ : SCALE1_MAX_HZ;
 }

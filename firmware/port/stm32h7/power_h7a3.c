@@ -6,10 +6,13 @@
 
 #ifdef TINYCONV_H7A3_H
 
-    #define PWR_CR3_BYPASS       (1u << 0)
-    #define PWR_CR3_LDOEN        (1u << 1)
-    #define PWR_CR3_SMPSEN       (1u << 2)
-    #define PWR_CR3_SUPPLY_MASK  (PWR_CR3_SMPSEN | PWR_CR3_LDOEN | PWR_CR3_BYPASS)
+    #define PWR_CR3_BYPASS    (1u << 0)
+    #define PWR_CR3_LDOEN     (1u << 1)
+    #define PWR_CR3_SMPSEN    (1u << 2)
+    #define PWR_CR3_SMPSEXTHP (1u << 3)
+    #define PWR_CR3_SMPSLEVEL (3u << 4)
+    #define PWR_CR3_SUPPLY_MASK                                                                              \
+        (PWR_CR3_SMPSLEVEL | PWR_CR3_SMPSEXTHP | PWR_CR3_SMPSEN | PWR_CR3_LDOEN | PWR_CR3_BYPASS)
     #define PWR_CR3_UNDECIDED    (PWR_CR3_SMPSEN | PWR_CR3_LDOEN) /* since power-up */
     #define PWR_SRDCR_VOS_SCALE1 (2u << 14)
     #define PWR_SRDCR_VOS_SCALE0 (3u << 14)

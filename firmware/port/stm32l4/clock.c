@@ -5,6 +5,7 @@
 
 #define HSI_HZ                  16000000u
 #define PLL_R                   2u
+#define VCO_HZ                  (BOARD_CLOCK_HZ * PLL_R)
 #define NORMAL_MAX_HZ           80000000u
 #define BOOST_MAX_HZ            120000000u
 #define FLASH_HZ_PER_WAIT_STATE 20000000u /* range 1, table 12 */
@@ -14,15 +15,15 @@
 /* Input of the PLL: the larger of what the usual oscillators give, of 2.66 to 16 MHz. */
 #define PLL_INPUT_HZ(source_hz) ((source_hz) % 8000000u == 0 ? 8000000u : 4000000u)
 #define PLL_M(source_hz)        ((source_hz) / PLL_INPUT_HZ(source_hz))
-#define PLL_N(source_hz)        (BOARD_CLOCK_HZ * PLL_R / PLL_INPUT_HZ(source_hz))
+#define PLL_N(source_hz)        (VCO_HZ / PLL_INPUT_HZ(source_hz))
 #define PLL_FITS(source_hz)                                                                                  \
     (PLL_M(source_hz) >= 1 && PLL_M(source_hz) <= 16 && PLL_N(source_hz) >= 8 && PLL_N(source_hz) <= 127 &&  \
      PLL_M(source_hz) * PLL_INPUT_HZ(source_hz) == (source_hz) &&                                            \
-     PLL_N(source_hz) * PLL_INPUT_HZ(source_hz) == BOARD_CLOCK_HZ * PLL_R)
+     PLL_N(source_hz) * PLL_INPUT_HZ(source_hz) == VCO_HZ)
 
-_Static_assert(BOARD_CLOCK_HZ <= BOOST_MAX_HZ, "clock.hz: above what the chip can do");
-_Static_assert(BOARD_CLOCK_HZ *PLL_R >= 64000000u && BOARD_CLOCK_HZ * PLL_R <= 344000000u,
-               "clock.hz: half of what the PLL's oscillator can do");
+_Static_assert(BOARD_CLOCK_HZ <= BOOST_MAX_HZ, "clock.hz: more than this chip can");
+_Static_assert(VCO_HZ >= 64000000u && VCO_HZ <= 344000000u,
+               "clock.hz: the VCO runs at twice as much, 64 to 344 MHz");
 _Static_assert(PLL_FITS(HSI_HZ), "clock.hz: a multiple of 4 MHz");
 _Static_assert(BOARD_CRYSTAL_HZ == 0 || (PLL_FITS(BOARD_CRYSTAL_HZ) && BOARD_CRYSTAL_HZ <= 48000000u),
                "clock.crystal_hz: a multiple of 4 MHz up to 48 that clock.hz follows from, or 0");
@@ -30,27 +31,12 @@ _Static_assert(WAIT_STATES <= 5, "RM0432 table 12");
 _Static_assert(!PORT_UART_LPUART || USART_BAUD_FITS(RESET_CLOCK_HZ, BOARD_UART_BAUD),
                "uart.baud: more than 1 % off without PLL");
 
-static bool crystal_starts(void) {
-    if (BOARD_CRYSTAL_HZ == 0) return false;
-    if (BOARD_CRYSTAL_BYPASS) RCC->CR |= RCC_CR_HSEBYP; /* before HSEON */
-    RCC->CR |= RCC_CR_HSEON;
-    if (wait_for(&RCC->CR, RCC_CR_HSERDY, RCC_CR_HSERDY)) return true;
-    RCC->CR &= ~RCC_CR_HSEON;
-    return false;
-}
-
 static bool internal_starts(void) {
     RCC->CR |= RCC_CR_HSION;
     return wait_for(&RCC->CR, RCC_CR_HSIRDY, RCC_CR_HSIRDY);
 }
 
-static bool pll_stops(void) {
-    RCC->CR &= ~RCC_CR_PLLON;
-    return wait_for(&RCC->CR, RCC_CR_PLLRDY, 0); /* its settings are locked until it has stopped */
-}
-
 static bool pll_starts(uint32_t source, uint32_t source_hz) {
-    if (!pll_stops()) return false;
     RCC->PLLCFGR = source | (PLL_M(source_hz) - 1) << 4 | PLL_N(source_hz) << 8;
     RCC->CR |= RCC_CR_PLLON;
     RCC->PLLCFGR |= RCC_PLLCFGR_PLLREN;
@@ -75,6 +61,7 @@ static bool voltage_starts(void) {
 
 /* Into boost mode the core comes at half its clock for at least 1 us (5.1.8). */
 static bool core_switches(void) {
+    if (!flash_start(WAIT_STATES)) return false;
     if (NEEDS_BOOST) RCC->CFGR |= RCC_CFGR_HPRE_DIV2;
     RCC->CFGR |= RCC_CFGR_SW_PLL;
     if (!wait_for(&RCC->CFGR, RCC_CFGR_SWS_MASK, RCC_CFGR_SWS_PLL)) return false;
@@ -83,29 +70,33 @@ static bool core_switches(void) {
     return true;
 }
 
-static struct clock as_at_reset(void) {
+/* Back to the MSI as after a reset; false if the PLL still runs, whose settings are then locked. Also undoes what a debugger did before
+ * it let the program run. */
+static bool stop_all(void) {
     RCC->CR |= RCC_CR_MSION;
-    (void)wait_for(&RCC->CR, RCC_CR_MSIRDY, RCC_CR_MSIRDY);
+    if (!wait_for(&RCC->CR, RCC_CR_MSIRDY, RCC_CR_MSIRDY)) return false;
     RCC->CFGR &= ~RCC_CFGR_SW_MASK;
-    (void)wait_for(&RCC->CFGR, RCC_CFGR_SWS_MASK, RCC_CFGR_SWS_MSI);
+    if (!wait_for(&RCC->CFGR, RCC_CFGR_SWS_MASK, RCC_CFGR_SWS_MSI)) return false;
     RCC->CFGR &= ~RCC_CFGR_HPRE_MASK;
-    (void)pll_stops();
-    (void)flash_start(0);
-    return (struct clock){RESET_CLOCK_HZ, RESET_CLOCK_HZ, CLOCK_RESET_DEFAULT};
+    RCC->CR &= ~RCC_CR_PLLON;
+    return wait_for(&RCC->CR, RCC_CR_PLLRDY, 0) && crystal_stops();
 }
 
 struct clock clock_start(void) {
     RCC->APB1ENR1 |= RCC_APB1ENR1_PWREN;
     (void)RCC->APB1ENR1; /* the clock reaches the block after the next bus access */
-    PWR->CR2 |=
-        PWR_CR2_IOSV; /* pins PG2 to PG15 have a supply of their own, which says nothing of itself (5.1.3) */
-    if (!voltage_starts()) return as_at_reset();
-
-    enum clock_source from = CLOCK_PLL_CRYSTAL;
-    if (!crystal_starts() || !pll_starts(RCC_PLLCFGR_PLLSRC_HSE, BOARD_CRYSTAL_HZ)) {
-        from = BOARD_CRYSTAL_HZ == 0 ? CLOCK_PLL_INTERNAL : CLOCK_FELL_BACK;
-        if (!internal_starts() || !pll_starts(RCC_PLLCFGR_PLLSRC_HSI16, HSI_HZ)) return as_at_reset();
+    /* pins PG2 to PG15 have a supply of their own and are cut off until it is declared valid (5.1.3) */
+    PWR->CR2 |= PWR_CR2_IOSV;
+    if (stop_all() && voltage_starts()) {
+        if (crystal_starts() && pll_starts(RCC_PLLCFGR_PLLSRC_HSE, BOARD_CRYSTAL_HZ) && core_switches())
+            return (struct clock){BOARD_CLOCK_HZ, PORT_UART_HZ, CLOCK_PLL_CRYSTAL};
+        if (stop_all() && internal_starts() && pll_starts(RCC_PLLCFGR_PLLSRC_HSI16, HSI_HZ) &&
+            core_switches())
+            return (struct clock){BOARD_CLOCK_HZ, PORT_UART_HZ,
+                                  BOARD_CRYSTAL_HZ == 0 ? CLOCK_PLL_INTERNAL : CLOCK_FELL_BACK};
+        stop_all();
     }
-    if (!flash_start(WAIT_STATES) || !core_switches()) return as_at_reset();
-    return (struct clock){BOARD_CLOCK_HZ, PORT_UART_HZ, from};
+    PWR->CR5 |= PWR_CR5_R1MODE;
+    flash_start(0);
+    return (struct clock){RESET_CLOCK_HZ, RESET_CLOCK_HZ, CLOCK_RESET_DEFAULT};
 }

@@ -3,11 +3,12 @@
  * the LDO, as at reset: the SMPS would save current, not time, and would take boards without its coil down. */
 #include "clock.h"
 
-#define HSI_HZ                  16000000u
-#define FALL_BACK_HZ            24000000u /* the MSIS without PLL: 4 MHz are too few for the serial line */
-#define PLL_R                   2u
-#define CORE_MAX_HZ             160000000u
-#define BOOSTER_FROM_HZ         55000000u
+#define HSI_HZ          16000000u
+#define FALL_BACK_HZ    24000000u /* of the MSIS without PLL: its 4 MHz are too few for the serial line */
+#define PLL_R           2u
+#define VCO_HZ          (BOARD_CLOCK_HZ * PLL_R)
+#define CORE_MAX_HZ     160000000u
+#define BOOSTER_FROM_HZ 55000000u
 #define FLASH_HZ_PER_WAIT_STATE 32000000u /* range 1, table 54 */
 #define WAIT_STATES             ((BOARD_CLOCK_HZ - 1) / FLASH_HZ_PER_WAIT_STATE)
 #define NEEDS_BOOSTER           (BOARD_CLOCK_HZ > BOOSTER_FROM_HZ)
@@ -15,41 +16,27 @@
 /* Input of the PLL: the larger of what the usual oscillators give, of 4 to 16 MHz. */
 #define PLL_INPUT_HZ(source_hz) ((source_hz) % 8000000u == 0 ? 8000000u : 5000000u)
 #define PLL_M(source_hz)        ((source_hz) / PLL_INPUT_HZ(source_hz))
-#define PLL_N(source_hz)        (BOARD_CLOCK_HZ * PLL_R / PLL_INPUT_HZ(source_hz))
+#define PLL_N(source_hz)        (VCO_HZ / PLL_INPUT_HZ(source_hz))
 #define PLL_FITS(source_hz)                                                                                  \
     (PLL_M(source_hz) >= 1 && PLL_M(source_hz) <= 16 && PLL_N(source_hz) >= 4 && PLL_N(source_hz) <= 512 &&  \
      PLL_M(source_hz) * PLL_INPUT_HZ(source_hz) == (source_hz) &&                                            \
-     PLL_N(source_hz) * PLL_INPUT_HZ(source_hz) == BOARD_CLOCK_HZ * PLL_R)
+     PLL_N(source_hz) * PLL_INPUT_HZ(source_hz) == VCO_HZ)
 
 /* The booster wants 4 to 16 MHz: its prescaler divides the PLL's source by 1, 2 or 4 for the codes 0 to 2. */
 #define BOOST_CODE(source_hz) ((source_hz) <= 16000000u ? 0u : (source_hz) <= 32000000u ? 1u : 2u)
 
-_Static_assert(BOARD_CLOCK_HZ <= CORE_MAX_HZ, "clock.hz: above what the chip can do");
-_Static_assert(BOARD_CLOCK_HZ *PLL_R >= 128000000u && BOARD_CLOCK_HZ * PLL_R <= 544000000u,
-               "clock.hz: half of what the PLL's oscillator can do");
+_Static_assert(BOARD_CLOCK_HZ <= CORE_MAX_HZ, "clock.hz: more than this chip can");
+_Static_assert(VCO_HZ >= 128000000u && VCO_HZ <= 544000000u,
+               "clock.hz: the VCO runs at twice as much, 128 to 544 MHz");
 _Static_assert(PLL_FITS(HSI_HZ), "clock.hz: a multiple of 4 MHz");
 _Static_assert(BOARD_CRYSTAL_HZ == 0 || (PLL_FITS(BOARD_CRYSTAL_HZ) && BOARD_CRYSTAL_HZ <= 50000000u),
                "clock.crystal_hz: a multiple of 5 or 8 MHz up to 50 that clock.hz follows from, or 0");
 _Static_assert(WAIT_STATES <= 4, "RM0456 table 54");
 _Static_assert(USART_BAUD_FITS(FALL_BACK_HZ, BOARD_UART_BAUD), "uart.baud: more than 1 % off without PLL");
 
-static bool crystal_starts(void) {
-    if (BOARD_CRYSTAL_HZ == 0) return false;
-    if (BOARD_CRYSTAL_BYPASS) RCC->CR |= RCC_CR_HSEBYP; /* before HSEON */
-    RCC->CR |= RCC_CR_HSEON;
-    if (wait_for(&RCC->CR, RCC_CR_HSERDY, RCC_CR_HSERDY)) return true;
-    RCC->CR &= ~RCC_CR_HSEON;
-    return false;
-}
-
 static bool internal_starts(void) {
     RCC->CR |= RCC_CR_HSION;
     return wait_for(&RCC->CR, RCC_CR_HSIRDY, RCC_CR_HSIRDY);
-}
-
-static bool pll_stops(void) {
-    RCC->CR &= ~RCC_CR_PLL1ON;
-    return wait_for(&RCC->CR, RCC_CR_PLL1RDY, 0); /* its settings are locked until it has stopped */
 }
 
 /* The booster is fed with the PLL's source and has to run before the core goes beyond 55 MHz. */
@@ -59,13 +46,7 @@ static bool booster_starts(void) {
     return wait_for(&PWR->VOSR, PWR_VOSR_BOOSTRDY, PWR_VOSR_BOOSTRDY);
 }
 
-static bool booster_stops(void) {
-    PWR->VOSR &= ~PWR_VOSR_BOOSTEN;
-    return wait_for(&PWR->VOSR, PWR_VOSR_BOOSTRDY, 0);
-}
-
 static bool pll_starts(uint32_t source, uint32_t source_hz) {
-    if (!pll_stops() || !booster_stops()) return false;
     const uint32_t range =
         PLL_INPUT_HZ(source_hz) < 8000000u ? RCC_PLL1CFGR_RGE_4_8_MHZ : RCC_PLL1CFGR_RGE_8_16_MHZ;
     RCC->PLL1CFGR = source | range | (PLL_M(source_hz) - 1) << 8 | BOOST_CODE(source_hz) << 12;
@@ -100,31 +81,41 @@ static bool core_switches(void) {
     return wait_for(&RCC->CFGR1, RCC_CFGR1_SWS_MASK, RCC_CFGR1_SWS_PLL1);
 }
 
-/* MSIS without PLL: at 24 MHz once the voltage is there, at the 4 MHz of reset if even that fails. Wait states may be more than needed. */
-static struct clock without_pll(bool voltage) {
+/* Back to the MSIS as after a reset; false if the PLL still runs, whose settings are then locked. Voltage and wait states may stay at more
+ * than needed. Also undoes what a debugger did before it let the program run. */
+static bool stop_all(void) {
+    RCC->CR |= RCC_CR_MSISON;
+    if (!wait_for(&RCC->CR, RCC_CR_MSISRDY, RCC_CR_MSISRDY)) return false;
     RCC->CFGR1 &= ~RCC_CFGR1_SW_MASK;
-    (void)wait_for(&RCC->CFGR1, RCC_CFGR1_SWS_MASK, RCC_CFGR1_SWS_MSIS);
-    (void)pll_stops();
-    (void)booster_stops();
-    uint32_t hz = RESET_CLOCK_HZ;
-    if (voltage && wait_for(&RCC->CR, RCC_CR_MSISRDY, RCC_CR_MSISRDY)) {
-        RCC->ICSCR1 =
-            (RCC->ICSCR1 & ~RCC_ICSCR1_MSISRANGE_MASK) | RCC_ICSCR1_MSISRANGE_24_MHZ | RCC_ICSCR1_MSIRGSEL;
-        (void)wait_for(&RCC->CR, RCC_CR_MSISRDY, RCC_CR_MSISRDY);
-        hz = FALL_BACK_HZ;
-    }
-    return (struct clock){hz, hz, CLOCK_RESET_DEFAULT};
+    if (!wait_for(&RCC->CFGR1, RCC_CFGR1_SWS_MASK, RCC_CFGR1_SWS_MSIS)) return false;
+    RCC->CFGR2 &= ~RCC_CFGR2_HPRE_MASK;
+    RCC->CCIPR1 &= ~UART_KERNEL_MASK;
+    RCC->CR &= ~RCC_CR_PLL1ON;
+    if (!wait_for(&RCC->CR, RCC_CR_PLL1RDY, 0)) return false;
+    PWR->VOSR &= ~PWR_VOSR_BOOSTEN; /* as with the crystal: it feeds on what is switched off next */
+    return wait_for(&PWR->VOSR, PWR_VOSR_BOOSTRDY, 0) && crystal_stops();
+}
+
+/* The MSIS at 24 MHz for the serial line. The core gets half of it, which SRAM and flash bear without wait states in any range. */
+static struct clock without_pll(void) {
+    RCC->CFGR2 = (RCC->CFGR2 & ~RCC_CFGR2_HPRE_MASK) | RCC_CFGR2_HPRE_DIV2;
+    RCC->CCIPR1 = (RCC->CCIPR1 & ~UART_KERNEL_MASK) | UART_KERNEL_SYSCLK;
+    RCC->ICSCR1 =
+        (RCC->ICSCR1 & ~RCC_ICSCR1_MSISRANGE_MASK) | RCC_ICSCR1_MSISRANGE_24_MHZ | RCC_ICSCR1_MSIRGSEL;
+    (void)wait_for(&RCC->CR, RCC_CR_MSISRDY, RCC_CR_MSISRDY);
+    return (struct clock){FALL_BACK_HZ / 2, FALL_BACK_HZ, CLOCK_RESET_DEFAULT};
 }
 
 static struct clock core_start(void) {
-    if (!flash_start() || !voltage_starts()) return without_pll(false);
-    enum clock_source from = CLOCK_PLL_CRYSTAL;
-    if (!crystal_starts() || !pll_starts(RCC_PLL1CFGR_SRC_HSE, BOARD_CRYSTAL_HZ)) {
-        from = BOARD_CRYSTAL_HZ == 0 ? CLOCK_PLL_INTERNAL : CLOCK_FELL_BACK;
-        if (!internal_starts() || !pll_starts(RCC_PLL1CFGR_SRC_HSI16, HSI_HZ)) return without_pll(true);
+    if (stop_all() && flash_start() && voltage_starts()) {
+        if (crystal_starts() && pll_starts(RCC_PLL1CFGR_SRC_HSE, BOARD_CRYSTAL_HZ) && core_switches())
+            return (struct clock){BOARD_CLOCK_HZ, PORT_UART_HZ, CLOCK_PLL_CRYSTAL};
+        if (stop_all() && internal_starts() && pll_starts(RCC_PLL1CFGR_SRC_HSI16, HSI_HZ) && core_switches())
+            return (struct clock){BOARD_CLOCK_HZ, PORT_UART_HZ,
+                                  BOARD_CRYSTAL_HZ == 0 ? CLOCK_PLL_INTERNAL : CLOCK_FELL_BACK};
+        stop_all();
     }
-    if (!core_switches()) return without_pll(true);
-    return (struct clock){BOARD_CLOCK_HZ, PORT_UART_HZ, from};
+    return without_pll();
 }
 
 struct clock clock_start(void) {

@@ -19,6 +19,7 @@ struct rcc {
     volatile uint32_t CR, reserved0, ICSCR1, ICSCR2, ICSCR3, CRRCR, reserved1, CFGR1, CFGR2, CFGR3;
     volatile uint32_t PLL1CFGR, PLL2CFGR, PLL3CFGR, PLL1DIVR, reserved2[20];
     volatile uint32_t AHB1ENR, AHB2ENR1, AHB2ENR2, AHB3ENR, reserved3, APB1ENR1, APB1ENR2, APB2ENR, APB3ENR;
+    volatile uint32_t reserved4[13], CCIPR1;
 };
 #define RCC                         ((struct rcc *)0x46020c00u)
 #define RCC_CR_MSISON               (1u << 0)
@@ -38,12 +39,18 @@ struct rcc {
 #define RCC_CFGR1_SWS_MASK          (3u << 2)
 #define RCC_CFGR1_SWS_MSIS          0u
 #define RCC_CFGR1_SWS_PLL1          (3u << 2)
+#define RCC_CFGR2_HPRE_MASK         0xfu
+#define RCC_CFGR2_HPRE_DIV2         8u
 #define RCC_PLL1CFGR_SRC_HSI16      2u
 #define RCC_PLL1CFGR_SRC_HSE        3u
 #define RCC_PLL1CFGR_RGE_4_8_MHZ    0u
 #define RCC_PLL1CFGR_RGE_8_16_MHZ   (3u << 2)
 #define RCC_PLL1CFGR_REN            (1u << 18)
 #define RCC_AHB3ENR_PWREN           (1u << 2)
+
+/* In CCIPR1, USARTnSEL of USART1 to 3: their bus, or the system clock before its prescalers. */
+#define UART_KERNEL_MASK   (3u << 2 * (BOARD_UART_INSTANCE - 1))
+#define UART_KERNEL_SYSCLK (1u << 2 * (BOARD_UART_INSTANCE - 1))
 
 struct pwr {
     volatile uint32_t CR1, CR2, CR3, VOSR;
@@ -72,7 +79,7 @@ struct icache {
 #define GPIO_BASE       0x42020000u
 #define GPIO_ENABLE_REG (&RCC->AHB2ENR1)
 
-/* base address, interrupt, register and bit of its bus clock, which is also its kernel clock as at reset (CCIPR1 is 0) */
+/* base address, interrupt, register and bit of its bus clock, which is also its kernel clock unless CCIPR1 says otherwise */
 #if BOARD_UART_INSTANCE == 1
     #define PORT_UART            ((struct usart *)0x40013800u)
     #define PORT_UART_IRQ        61
