@@ -149,6 +149,10 @@ SECTORS = {
     "disco_f746ng": [F7_SECTORS],
     "nucleo_f746zg": [F7_SECTORS],
     "nucleo_f767zi": [F767_SECTORS, F767_TWO_BANKS],
+    "nucleo_h743zi": [[128 * KIB] * 16],  # RM0433 table 7
+    "nucleo_h7a3zi_q": [[8 * KIB] * 256],  # RM0455 table 10
+    "nucleo_l4r5zi": [[4 * KIB] * 512, [8 * KIB] * 256],  # RM0432 tables 6 and 7, DBANK = 1 and 0
+    "nucleo_u575zi_q": [[8 * KIB] * 256],  # RM0456 table 50
 }
 
 
@@ -171,6 +175,10 @@ WIRING = {
     "disco_f746ng": (216, 25, False, 1, "PA9", "PB7", 7),
     "nucleo_f746zg": (216, 8, True, 3, "PD8", "PD9", 7),
     "nucleo_f767zi": (216, 8, True, 3, "PD8", "PD9", 7),
+    "nucleo_h743zi": (480, 8, True, 3, "PD8", "PD9", 7),
+    "nucleo_h7a3zi_q": (280, 8, True, 3, "PD8", "PD9", 7),
+    "nucleo_l4r5zi": (120, 0, False, 1, "PG7", "PG8", 8),
+    "nucleo_u575zi_q": (160, 0, False, 1, "PA9", "PA10", 7),
 }
 
 
@@ -209,6 +217,40 @@ BEYOND = {
     "disco_f746ng": {
         "clock.hz: more than this chip can": lambda f: f["clock"].update(hz=217_000_000),
         "cmsis_pack must be an STM32F746": lambda f: f.update(cmsis_pack="STM32F722ZETx"),
+    },
+    "nucleo_h743zi": {
+        "clock.hz: more than this chip can": lambda f: f["clock"].update(hz=484_000_000),
+        "a bus is too fast": lambda f: f["clock"].update(hz=484_000_000),
+        "clock.hz: a multiple of 4 MHz": lambda f: f["clock"].update(hz=402_000_000),
+        "clock.hz: the VCO runs at twice as much": lambda f: f["clock"].update(hz=92_000_000),
+        "clock.crystal_hz: a multiple of 5 or 8 MHz": lambda f: f["clock"].update(crystal_hz=12_000_000),
+        "up to 50 that clock.hz follows from": lambda f: f["clock"].update(crystal_hz=56_000_000),
+        "uart.baud: more than 1 % off at this clock": lambda f: f["uart"].update(baud=9_000_000),
+        "uart.baud: more than 1 % off without PLL": lambda f: f["uart"].update(baud=3_000_000),
+        "uart.instance must be": lambda f: f["uart"].update(instance=4),
+        "cmsis_pack must be an STM32H742": lambda f: f.update(cmsis_pack="STM32H723ZGTx"),
+    },
+    "nucleo_h7a3zi_q": {
+        "clock.hz: more than this chip can": lambda f: f["clock"].update(hz=284_000_000),
+        "clock.hz: the VCO runs at twice as much": lambda f: f["clock"].update(hz=60_000_000),
+    },
+    "nucleo_l4r5zi": {
+        "clock.hz: more than this chip can": lambda f: f["clock"].update(hz=124_000_000),
+        "clock.hz: a multiple of 4 MHz": lambda f: f["clock"].update(hz=118_000_000),
+        "clock.hz: the VCO runs at twice as much": lambda f: f["clock"].update(hz=28_000_000),
+        "clock.crystal_hz: a multiple of 4 MHz": lambda f: f["clock"].update(crystal_hz=25_000_000),
+        "uart.baud: more than 1 % off without PLL": lambda f: f["uart"].update(baud=2_000_000),
+        "uart must be USART 1, 2, 3 or LPUART 1": lambda f: f["uart"].update(instance=2),
+        "cmsis_pack must be an STM32L4R": lambda f: f.update(cmsis_pack="STM32L476RGTx"),
+    },
+    "nucleo_u575zi_q": {
+        "clock.hz: more than this chip can": lambda f: f["clock"].update(hz=164_000_000),
+        "clock.hz: a multiple of 4 MHz": lambda f: f["clock"].update(hz=158_000_000),
+        "clock.hz: the VCO runs at twice as much": lambda f: f["clock"].update(hz=60_000_000),
+        "clock.crystal_hz: a multiple of 5 or 8 MHz": lambda f: f["clock"].update(crystal_hz=26_000_000),
+        "uart.baud: more than 1 % off without PLL": lambda f: f["uart"].update(baud=2_000_000),
+        "uart.instance must be": lambda f: f["uart"].update(instance=4),
+        "cmsis_pack must be an STM32U575": lambda f: f.update(cmsis_pack="STM32U535CETx"),
     },
 }
 
