@@ -25,6 +25,7 @@ from host.flashing import checks, chips, plan, tool
 from host.flashing.choice import PLUG_HINT
 from host.flashing.explain import PARTIAL
 from host.flashing.plan import Image, Job, Outcome, Progress
+from host.probes import find_probes
 from host.project import build_dir
 
 NEEDS_PROBE = True
@@ -34,6 +35,12 @@ INSTALL_HINT = "install it: apt-get install openocd (Debian, Ubuntu) or brew ins
 SCRIPT = Path(__file__).with_name("openocd.tcl")
 TIMEOUT_S = 300.0  # 2 MiB at an ST-Link/V2's 10 to 20 KB/s of writing
 _MARK = "tinyconv "
+_NO_ANSWER = (
+    "init mode failed",
+    "unable to connect to the target",
+    "examination failed",
+    "interrogation failed",
+)
 _DIFFERENCE = re.compile(r"diff \d+ address (0x[0-9a-f]+)\. Was (0x[0-9a-f]+) instead of (0x[0-9a-f]+)", re.I)
 
 
@@ -72,7 +79,7 @@ def write(job: Job, progress: Progress, say: plan.Say = lambda text: None) -> Ou
                 f"openocd did not end within {TIMEOUT_S:.0f} s{partial}",
                 "unplug the board, plug it in and try again",
             ) from None
-    talk.keep()
+    talk.keep(status)
     if status or not talk.done:
         raise talk.failure()
     return talk.outcome()
@@ -158,9 +165,9 @@ class _Talk:
         self._done_bytes[stage] += sum(len(i.data) for i in self._job.images if i.name == name)
         self._progress(stage, self._done_bytes[stage], self._total)
 
-    def keep(self) -> None:
-        """Leaves all lines in a file."""
-        self._log().write_text("\n".join(self._lines) + "\n")
+    def keep(self, status: int) -> None:
+        """Leaves all lines and the exit status in a file."""
+        self._log().write_text("\n".join([*self._lines, f"exit status {status}"]) + "\n")
 
     def _log(self) -> Path:
         return build_dir() / "openocd.log"
@@ -201,14 +208,11 @@ class _Talk:
             return ProbeMissingError(
                 "openocd finds no ST-Link", f"{PLUG_HINT}; Linux without udev rules: `host udev`"
             )
-        lost = (
-            "libusb_error_no_device",
-            "libusb_error_io",
-            "libusb_error_pipe",
-            "no device found",
-            "adapter was lost",
-        )
-        if any(word in text for word in lost) and self._idcode is not None:
+        if (
+            self._idcode is not None
+            and job.serial
+            and job.serial not in [p.serial for p in find_probes().probes]
+        ):
             return ProbeLostError(
                 f"probe {serial} was unplugged while {'writing' if self.writing else 'connected'}{partial}",
                 "plug it in and run `host flash` again",
@@ -219,11 +223,7 @@ class _Talk:
                 f"{job.board.id}: the {self._current} is wrong at {address:#010x}: wrote {wrote:02x}, read {read:02x}",
                 "try again with --force; if it stays, the flash is worn out or the supply is weak",
             )
-        if (
-            "init mode failed" in text
-            or "unable to connect to the target" in text
-            or "examination failed" in text
-        ):
+        if any(word in text for word in _NO_ANSWER):
             return FlashError(
                 f"probe {serial} gets no answer from the chip{partial}",
                 "is the board powered, and does its debug connector lead to the chip?",

@@ -23,7 +23,7 @@ tell idcode [format 0x%08x $got]
 if {($got & 0xfff) != $dev_id} { shutdown error }
 set got [read_word $options]
 tell options [format 0x%08x $got]
-if {[lsearch -integer $open_levels [expr {($got >> $shift) & 0xff}]] < 0} { shutdown error }
+if {[lsearch -exact $open_levels [expr {($got >> $shift) & 0xff}]] < 0} { shutdown error }
 
 reset init
 set changed {}

@@ -57,7 +57,9 @@ MANIFESTS = {
 def f767(rdp: int = 0xAA) -> Chip:
     array = FlashArray(0x08000000, F7_SECTORS)
     controller = F4Controller(array, 0xFFFF00FD | rdp << 8)
-    return Chip("m7", array, controller, [(0x20000000, 0x80000)], (0xE0042000, 0x10016451))
+    chip = Chip("m7", array, controller, [(0x20000000, 0x80000)], (0xE0042000, 0x10016451))
+    chip.system = {0x1FF0F440: 2048 << 16}
+    return chip
 
 
 def f405() -> Chip:

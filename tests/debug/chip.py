@@ -23,7 +23,9 @@ VC_CORERESET = 1
 ROM_TABLE = 0xE00FF000
 COMPONENTS = {0xE000E000: 0x00C, 0xE0001000: 0x002, 0xE0002000: 0x003}  # SCS, DWT, FPB: part numbers
 CPUIDS = {"m4": 0x410FC241, "m7": 0x411FC271}
-MOST_INSTRUCTIONS = 20_000_000
+# How long started code runs on this computer before the debugger has its turn: while it waits for a halt, and while
+# it feeds data to code that waits for them.
+WAIT_US, FEED_US = 100_000, 1_000
 PERIPHERALS = (0x40000000, 0x20000000)
 _REGISTERS = [getattr(arm, f"UC_ARM_REG_R{i}") for i in range(13)]
 _REGISTERS += [arm.UC_ARM_REG_SP, arm.UC_ARM_REG_LR, arm.UC_ARM_REG_PC, arm.UC_ARM_REG_XPSR]
@@ -41,8 +43,10 @@ class Chip:
     ):
         self.core, self.array, self.controller = core, array, controller
         self.idcode = {idcode[0]: idcode[1]}
+        self.system = {}  # words of the system memory: the size of the flash in KiB
         self.registers: dict[int, int] = {}  # peripherals that only keep what is written
         self.resets = 0
+        self.powered = True
         self.hang_in_ram = False  # the started code never ends
         self._ram = ram
         self._uc = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
@@ -85,6 +89,7 @@ class Chip:
                 raise BusFault("beyond the flash")
             return bytes(self.array.data[at : at + count])
         if self._in_ram(address, count):
+            self.advance(FEED_US)  # an algorithm may wait for what the debugger puts into its buffer
             return bytes(self._uc.mem_read(address, count))
         start = address & ~3
         words = (address + count - start + 3) // 4
@@ -97,6 +102,7 @@ class Chip:
             self.controller.store(address, data)
         elif self._in_ram(address, len(data)):
             self._uc.mem_write(address, bytes(data))
+            self._uc.ctl_flush_tb()  # it may have been code
         else:
             if address % 4 or len(data) % 4:
                 raise BusFault(f"registers are words: {address:#010x}, {len(data)} bytes")
@@ -109,6 +115,8 @@ class Chip:
     def _read_word(self, address: int) -> int:
         if address in self.idcode:
             return self.idcode[address]
+        if address in self.system:
+            return self.system[address]
         if self.controller.base <= address < self.controller.base + 0x400:
             return self.controller.read(address - self.controller.base)
         if address >> 28 == 0xE:
@@ -131,6 +139,7 @@ class Chip:
 
     def _read_debug(self, address: int) -> int:
         if address == DHCSR:
+            self.advance(WAIT_US)
             value = (
                 self.dhcsr
                 | S_REGRDY
@@ -140,7 +149,8 @@ class Chip:
             self._reset_seen = False
             return value
         known = {DEMCR: self.demcr, DCRDR: self.dcrdr, DFSR: self.dfsr, CPUID: CPUIDS[self.core]}
-        known |= {0xE000EF40: 0x10110021, 0xE0001000: 0x40000000, 0xE0002000: 0x00000260}
+        known |= {0xE000EF40: 0x10110021, 0xE0001000: 0x40000000}
+        known[0xE0002000] = 0x00000260 | self._debug.get(0xE0002000, 0) & 1
         if address in known:
             return known[address]
         return self._debug.get(address, self._component_id(address))
@@ -200,7 +210,18 @@ class Chip:
         if self.running_flash_code or self.hang_in_ram:
             return
         self._breakpoint = False
-        self._uc.emu_start(pc | 1, 0xFFFFFFFE, count=MOST_INSTRUCTIONS)
+        self.advance(FEED_US)
+
+    def advance(self, most_us: int) -> None:
+        """Lets the core go on for a while if it runs code in RAM: it and the debugger take turns."""
+        if self.halted or self.running_flash_code or self.hang_in_ram:
+            return
+        pc = self._uc.reg_read(arm.UC_ARM_REG_PC)
+        try:
+            self._uc.emu_start(pc | 1, 0xFFFFFFFE, timeout=most_us)
+        except unicorn.UcError as error:
+            pc = self._uc.reg_read(arm.UC_ARM_REG_PC)
+            raise AssertionError(f"at {pc:#010x}: {error}") from error
         if self._breakpoint:
             self.halted, self.dfsr = True, self.dfsr | 2
 
