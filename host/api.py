@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 
 from host import experiment, runner
+from host.boards import DEFAULT_BOARD
 from host.errors import InputError, NotExactError
 from host.model.builder import Builder
 from host.model.graph import Graph
 from host.model.load import load_graph
 from host.report.result import RunResult
 
-DEFAULT_BOARD = "emu_stm32f405"
 Arrays = np.ndarray | Sequence[np.ndarray] | Mapping[str, np.ndarray]
 
 

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from host.errors import HostError, UnknownBoardError
 from host.project import boards_dir, firmware_dir
 
+DEFAULT_BOARD = "emu_stm32f405"  # where no board is attached and none is named
 CORES = ("m4", "m7", "m33")
 BANK_KINDS = ("flash", "ram")
 SPEEDS = ("no_wait", "wait_states", "tightly_coupled")

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from host import boards, ports, probes
-from host.boards import Board
+from host.boards import DEFAULT_BOARD, Board
 from host.errors import (
     DeviceError,
     HostError,
@@ -26,7 +26,6 @@ from host.probes import Found
 from host.transport.model import EMULATE
 from host.transport.serial import open_port
 
-DEFAULT_BOARD = "emu_stm32f405"
 # A board that is there answers within milliseconds; one that runs a network by itself, after the frame it is at.
 _ASK_TIMEOUTS_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 _ASKED_AT_ONCE = 8
@@ -81,7 +80,7 @@ def select_device(
         return Device(board or _board_at(port, say, around), port)
     if board and board.emulated:
         return Device(board, None)
-    attached = _one_a_probe([p for p in around.list_ports() if p.is_stlink])
+    attached = attached_boards(around)
     if board:
         return Device(board, _port_of(board, attached, around))
     if not attached:
@@ -100,17 +99,34 @@ def select_device(
     return Device(found, port)
 
 
-def only_port(around: Surroundings | None = None) -> str:
-    """The port of the only attached ST-Link. Raises PortError if there is none, or several."""
+def only_port(board: Board | None = None, around: Surroundings | None = None) -> str:
+    """The port of the only attached ST-Link, or of the one whose probe is part of `board`; no board is asked.
+
+    Raises PortError if there is none, or several; DeviceError if the only one is part of another board.
+    """
     around = around or REAL
-    attached = _one_a_probe([p for p in around.list_ports() if p.is_stlink])
+    attached = attached_boards(around)
+    what = f"{board.id} is a real board, and no" if board else "no"
     if not attached:
         raise PortError(
-            "no ST-Link with a serial port is attached", "name a port with --port; `host ports` lists them"
+            f"{what} ST-Link with a serial port is attached",
+            "plug it in, or name a port with --port; `host ports` lists them",
         )
+    if board:
+        mine, others = _by_probe(board, attached, around)
+        if len(attached) == 1 and others:
+            actual = _board_of(attached[0], around)
+            name = actual.id if actual else "another board"
+            raise DeviceError(f"the probe of {attached[0].device} is part of {name}, not of a {board.id}")
+        attached = mine or attached
     if len(attached) > 1:
         raise PortError(f"{len(attached)} boards are attached: {_listed(attached)}", "choose one with --port")
     return attached[0].device
+
+
+def attached_boards(around: Surroundings | None = None) -> list[SerialPort]:
+    """The ports of boards with an ST-Link, one a board."""
+    return _one_a_probe([p for p in (around or REAL).list_ports() if p.is_stlink])
 
 
 def ask(port: str) -> Answer:

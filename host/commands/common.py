@@ -14,13 +14,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from host import catalogue
+from host.boards import DEFAULT_BOARD
 from host.errors import ModelMissingError, OutputError
 
 if TYPE_CHECKING:
     from host.selection import Device
 
 STANDARD_OUTPUT = "-"
-DEFAULT_BOARD = "emu_stm32f405"
 BOARD_VARIABLE = "TINYCONV_BOARD"
 
 board_option = click.option(

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from host import boards, ports
-from host.boards import Board
+from host import boards
+from host.boards import DEFAULT_BOARD, Board
 from host.errors import PortError
-from host.ports import SerialPort
-
-DEFAULT_BOARD = "emu_stm32f405"
-EMULATE = "emulate://"
+from host.selection import Surroundings, attached_boards, only_port
+from host.transport.model import EMULATE
 
 
 @dataclass(frozen=True)
@@ -35,30 +32,15 @@ class Place:
         return max(sorted(set(rates)), key=rates.count)
 
 
-def find_place(
-    board_id: str | None,
-    port: str | None,
-    list_ports: Callable[[], Sequence[SerialPort]] = ports.list_ports,
-) -> Place:
-    """The port that is given; else an emulated board, if one is named or no probe is attached; else the only probe's
-    port. Raises UnknownBoardError, PortError.
+def find_place(board_id: str | None, port: str | None, around: Surroundings | None = None) -> Place:
+    """The port that is given; else an emulated board, if one is named or no probe is attached; else the port of the
+    only probe, or of the one that is part of the named board. Raises UnknownBoardError, PortError, DeviceError.
     """
     board = boards.load_board(board_id) if board_id else None
     if port == EMULATE and board is None:
-        raise PortError("which board's image shall be emulated?", "name it with --board")
+        raise PortError("an emulated board must be named", "with --board; `host boards` lists them")
     if port or (board and board.emulated):
         return Place(board, port)
-    attached = {p.serial or p.device: p.device for p in reversed(list_ports()) if p.is_stlink}
-    if len(attached) == 1:
-        return Place(board, next(iter(attached.values())))
-    if attached:
-        raise PortError(
-            f"{len(attached)} boards are attached: {', '.join(sorted(attached.values()))}",
-            "choose one with --port",
-        )
-    if board:
-        raise PortError(
-            f"{board.id} is a real board, and no ST-Link with a serial port is attached",
-            "plug it in, name its port with --port, or take --emulate",
-        )
-    return Place(boards.load_board(DEFAULT_BOARD), None)
+    if board is None and not attached_boards(around):
+        return Place(boards.load_board(DEFAULT_BOARD), None)
+    return Place(board, only_port(board, around))

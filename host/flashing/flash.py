@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from host import boards, build
-from host.boards import Board
+from host.boards import DEFAULT_BOARD, Board
 from host.compile import Compiled
 from host.devices import is_emulated
 from host.errors import FlashError, ProbeMissingError
@@ -27,7 +27,6 @@ METHODS = {  # in the order of preference: its module and what messages call it
     "platformio": ("platformio_method", "PlatformIO"),
 }
 EMULATED = "emulator"
-DEFAULT_BOARD = "emu_stm32f405"
 
 
 @dataclass(frozen=True, kw_only=True)

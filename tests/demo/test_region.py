@@ -13,8 +13,10 @@ from host.cli import cli
 from host.demo.block import ALIGN, HEADER
 from host.demo.place import EMULATE, find_place
 from host.demo.region import demo_region
-from host.errors import DoesNotFitError, PortError
+from host.errors import DeviceError, DoesNotFitError, PortError
 from host.ports import SerialPort
+from host.probes import Found, Probe
+from host.selection import Surroundings
 
 BOARD = load_board("emu_stm32f405")
 REAL = "adafruit_feather_f405"
@@ -53,19 +55,34 @@ def port(device: str, serial: str, stlink: bool = True) -> SerialPort:
     return SerialPort(device, "", "0483:374b" if stlink else "", serial, stlink)
 
 
+def around(*found: SerialPort, probes: tuple[Probe, ...] = ()) -> Surroundings:
+    """What is attached; asking a device fails the test."""
+
+    def ask(port: str) -> None:
+        raise AssertionError(f"{port} was asked, which ends a demo")
+
+    return Surroundings(lambda: found, lambda: Found(probes), ask)
+
+
 def test_the_place_is_found_without_asking_a_device():
-    none = find_place(None, None, lambda: [port("/dev/ttyS0", "", stlink=False)])
+    none = find_place(None, None, around(port("/dev/ttyS0", "", stlink=False)))
     assert none.board.id == "emu_stm32f405" and none.emulated
-    one = find_place(None, None, lambda: [port("/dev/ttyACM0", "A"), port("/dev/ttyACM1", "A")])
+    one = find_place(None, None, around(port("/dev/ttyACM0", "A"), port("/dev/ttyACM1", "A")))
     assert (one.board, one.port, one.emulated) == (None, "/dev/ttyACM0", False) and one.baud == 921600
-    assert find_place(REAL, None, lambda: [port("/dev/ttyACM0", "A")]).board.id == REAL
-    assert find_place("emu_cortex_m7", None, lambda: [port("/dev/ttyACM0", "A")]).emulated
+    assert find_place(REAL, None, around(port("/dev/ttyACM0", "A"))).board.id == REAL
+    assert find_place("emu_cortex_m7", None, around(port("/dev/ttyACM0", "A"))).emulated
     assert find_place(REAL, EMULATE).emulated and not find_place(None, "/dev/ttyACM7").emulated
-    with pytest.raises(PortError, match=r"2 boards are attached: COM3, COM4; choose one with --port"):
-        find_place(REAL, None, lambda: [port("COM4", "A"), port("COM3", "B")])
+    two = port("COM3", "A"), port("COM4", "B")
+    with pytest.raises(PortError, match=r"2 boards are attached: COM3 .*, COM4 .*; choose one with --port"):
+        find_place(REAL, None, around(*two))
+    assert find_place("nucleo_f446re", None, around(*two, probes=(Probe("B", "", "0777"),))).port == "COM4"
+    with pytest.raises(
+        DeviceError, match="the probe of COM3 is part of nucleo_f446re, not of a disco_f746ng"
+    ):
+        find_place("disco_f746ng", None, around(two[0], probes=(Probe("A", "", "0777"),)))
     with pytest.raises(PortError, match="is a real board, and no ST-Link"):
-        find_place(REAL, None, lambda: [])
-    with pytest.raises(PortError, match="which board's image"):
+        find_place(REAL, None, around())
+    with pytest.raises(PortError, match="an emulated board must be named"):
         find_place(None, EMULATE)
 
 

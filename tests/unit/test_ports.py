@@ -184,6 +184,16 @@ def test_a_board_that_no_manifest_describes():
         chosen(None, None, world)
 
 
+def test_the_only_port_is_found_without_asking():
+    world, asked = around([stlink(0), LEGACY])
+    assert selection.only_port(around=world) == "/dev/ttyACM0"
+    with pytest.raises(PortError, match="no ST-Link with a serial port is attached"):
+        selection.only_port(around=around([LEGACY])[0])
+    with pytest.raises(PortError, match="2 boards are attached"):
+        selection.only_port(around=around([stlink(0), stlink(1)])[0])
+    assert asked == []
+
+
 # Saying hello
 
 
