@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bringup.mutations import proved, with_field, without, writes
+from tests.bringup.dropped import proved, with_field, without, writes
 
 # What may be missing: (peripheral, register, number) and why nothing is wrong then. None as number: every one.
 HARMLESS = {
