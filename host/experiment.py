@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -144,7 +144,7 @@ def compile_for(network: Path | Graph, board: Board, options: Options) -> Compil
     """A network with the kernels that are cheapest on the board under the options' limits, and its own if possible.
 
     Raises DoesNotFitError if the options' limits cannot be met; what the board's memory cannot hold is refused later,
-    with what it needs and what there is.
+    with what it needs and what there is. Where a slow bank would cost much, a plan for the fastest one is preferred.
     """
     compile_ = compile_file if isinstance(network, Path) else compile_graph
     admits = choose.admission(options.kernels)
@@ -156,10 +156,40 @@ def compile_for(network: Path | Graph, board: Board, options: Options) -> Compil
         SLACK,
         options.copy_bytes,
     )
+
+    def within(limits: choose.Limits) -> Compiled:
+        return compile_(network, admits, slimmed=options.slimmed, costs=costs, limits=limits)
+
     try:
-        return compile_(network, admits, slimmed=options.slimmed, costs=costs, limits=of_board)
+        compiled = within(of_board)
     except DoesNotFitError:
-        return compile_(network, admits, slimmed=options.slimmed, costs=costs, limits=asked)
+        return within(asked)
+    return _for_fast_bank(compiled, board, of_board, within)
+
+
+def _for_fast_bank(
+    compiled: Compiled, board: Board, limits: choose.Limits, within: Callable[[choose.Limits], Compiled]
+) -> Compiled:
+    """The network again with an arena for the fastest bank, unless that costs more than it does to use a slower one."""
+    fast, penalty = banks.rooms_of(board)[0] - limits.copy_bytes, banks.slow_penalty(board)
+    if penalty == 0 or compiled.net.arena_bytes <= fast:
+        return compiled
+    try:
+        smaller = within(replace(limits, arena_bytes=fast))
+    except DoesNotFitError:
+        return compiled
+    return smaller if smaller.price.cost <= compiled.price.cost * (1 + penalty) else compiled
+
+
+def arena_bank(compiled: Compiled, board: Board, options: Options) -> str | None:
+    """Where the board will put the arena; None if it has no place for it."""
+    pools = banks.pools_of(board)
+    try:
+        return pools[
+            banks.place(pools, runner.demand(compiled, lies_in_flash(compiled, board, options)))
+        ].name
+    except DoesNotFitError:
+        return None
 
 
 def pool_bytes(board: Board) -> int:

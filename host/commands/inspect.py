@@ -39,11 +39,13 @@ def command(network: str | None, board: str, json_file: str | None, **plan: Any)
     with screen() as show:
         path = network_path(network, show) if network else digits.model_path()
         options = experiment.Options(board=board, **plan_choices(**plan))
-        compiled = experiment.compile_for(path, load_board(board), options)
+        target = load_board(board)
+        compiled = experiment.compile_for(path, target, options)
+    bank = experiment.arena_bank(compiled, target, options)
     if json_file:
-        write_json(describe(compiled), json_file)
+        write_json(describe(compiled, bank), json_file)
     if json_file != "-":
         console = results()
-        tables.print_network(console, compiled, len(compiled.plan))
+        tables.print_network(console, compiled, len(compiled.plan), bank)
         tables.print_slimming(console, compiled)
         tables.print_timeline(console, compiled.net)

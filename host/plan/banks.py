@@ -19,6 +19,9 @@ ARENA_ALIGN = 8
 MOST_STEPS = 256  # whose counts are left out of the limits of a network that is not compiled yet
 # RAM that the firmware needs for itself: stack, receive buffer, data. The device has the last word on what fits.
 FIRMWARE_RAM_BYTES = 12 * 1024
+# What an inference costs more, as a part, with its arena in SRAM behind the data cache of a Cortex-M7. The model of an
+# STM32F746 says 2 % (ad01_int8), 19 % (kws_ref_model) to 47 % (pretrainedResnet_quant), and may be 25 % off.
+CACHED_ARENA = 0.15
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,13 @@ def pools_told(hello: Hello) -> list[Pool]:
     known = load_board(hello.board).pools if hello.board in board_ids() else ()
     names = [bank.name for bank in known] + [f"pool {i}" for i in range(len(known), len(hello.pools))]
     return [Pool(name, size) for name, size in zip(names, hello.pools, strict=False)]
+
+
+def slow_penalty(board: Board) -> float:
+    """What an arena outside the fastest bank is thought to cost, as a part of an inference."""
+    speeds = [bank.speed for bank in board.pools]
+    differs = speeds[0] == "tightly_coupled" and set(speeds[1:]) - {"tightly_coupled"}
+    return CACHED_ARENA if board.core == "m7" and differs else 0.0
 
 
 def rooms_of(board: Board) -> list[int]:

@@ -11,11 +11,11 @@ from host.plan.pack_separable import has_outer_products
 SCHEMA = 1
 
 
-def describe(compiled: Compiled) -> dict[str, Any]:
+def describe(compiled: Compiled, arena_bank: str | None = None) -> dict[str, Any]:
     """Layers, borders, what slimming removed and the memory plan.
 
     `outer_products`: all kernels of the layer are a column times a row of integers. Lifetimes are first and last step,
-    -1 and the step count at the borders. Slimming's pairs are before and after.
+    -1 and the step count at the borders. Slimming's pairs are before and after. The arena will lie in `arena_bank`.
     """
     net = compiled.net
     lifetimes = net.lifetimes()
@@ -28,6 +28,7 @@ def describe(compiled: Compiled) -> dict[str, Any]:
         "parameter_bytes": net.parameter_bytes,
         "plan_bytes": len(compiled.plan),
         "arena_bytes": net.arena_bytes,
+        "arena_bank": arena_bank,
         "arena_bound_bytes": net.arena_bound_bytes,
         "inputs": [_border(compiled, b) for b in compiled.original.inputs],
         "outputs": [_border(compiled, b) for b in compiled.original.outputs],

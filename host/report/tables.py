@@ -130,8 +130,10 @@ def _exactness(result: RunResult) -> str:
     return f"[red]no[/], {result.mismatches:,} elements differ; {escape(str(result.first_mismatch))}"
 
 
-def print_network(console: Console, compiled: Compiled, plan_bytes: int) -> None:
-    """The layers and totals of `host inspect`."""
+def print_network(
+    console: Console, compiled: Compiled, plan_bytes: int, arena_bank: str | None = None
+) -> None:
+    """The layers and totals of `host inspect`; the arena will lie in `arena_bank`."""
     net = compiled.net
     table = Table(title=net.name, title_justify="left", pad_edge=False, box=None)
     for header in ("#", "operator", "name", "input", "output", "kernel"):
@@ -149,6 +151,7 @@ def print_network(console: Console, compiled: Compiled, plan_bytes: int) -> None
     gone = sum(not layer.channels_after for layer in compiled.slimming.layers)
     folded = len(compiled.original.ops) - len(compiled.graph.ops) - gone
     removed = f", {gone} removed" if gone else ""
+    place = f" in {arena_bank}" if arena_bank else ""
     outer = [str(i) for i, step in enumerate(net.steps) if has_outer_products(step)]
     rows = [
         (
@@ -158,7 +161,7 @@ def print_network(console: Console, compiled: Compiled, plan_bytes: int) -> None
         ("MACs", f"{net.macs:,}" + _removed(net.macs, compiled.original.total_macs)),
         ("parameters", f"{net.parameter_bytes:,} bytes"),
         ("plan", f"{plan_bytes:,} bytes"),
-        ("arena", f"{net.arena_bytes:,} bytes; no placement can be below {net.arena_bound_bytes:,}"),
+        ("arena", f"{net.arena_bytes:,} bytes{place}; no placement can be below {net.arena_bound_bytes:,}"),
     ]
     if outer:
         rows.append(("rank 1", f"kernels are a column times a row: layers {', '.join(outer)}"))

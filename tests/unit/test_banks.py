@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from host import boards, runner
+from host import boards, experiment, runner
 from host.compile import Compiled, compile_graph
 from host.errors import DoesNotFitError
 from host.inputs import Samples, random_inputs
@@ -20,6 +20,8 @@ from host.link.client import Client
 from host.model.builder import Builder
 from host.plan import banks
 from host.plan.banks import Demand, Pool
+from host.plan.choose import Limits
+from host.plan.costs import costs_for
 from host.project import firmware_dir
 from host.transport.native import NativeTransport
 from tests.native_build import ENVIRONMENT, native_firmware
@@ -102,8 +104,6 @@ def test_what_fits_nowhere_is_refused_with_both_numbers_by_host_and_device():
 def test_copies_of_weights_lie_with_the_arena():
     compiled = network(20)
     plain = compiled.net.arena_bytes
-    from host.plan.choose import Limits
-
     copied = compile_graph(compiled.original, limits=Limits(copy_bytes=4096))
     assert copied.net.copy_bytes > 0
     tight = plain + copied.net.copy_bytes
@@ -117,6 +117,7 @@ SMALL = network(20)
 sizes = st.integers(0, 40_000).map(lambda n: n // 8 * 8 + 8)
 
 
+@settings(max_examples=25)
 @given(st.lists(sizes, min_size=1, max_size=4))
 def test_the_device_does_what_the_host_foretells(pools: list[int]):
     named = [Pool(f"bank{i}", size) for i, size in enumerate(pools)]
@@ -160,3 +161,36 @@ def test_the_pools_of_a_board_are_what_its_firmware_leaves():
     assert banks.rooms_of(board) == [52 * 1024, 128 * 1024 - 1024]
     one = dataclasses.replace(board, pools=board.pools[1:])
     assert banks.rooms_of(one) == [128 * 1024 - 12 * 1024 - 1024]
+
+
+def test_a_plan_for_the_fast_bank_is_preferred_if_it_costs_less_than_the_slow_bank(monkeypatch):
+    """A network whose fastest kernels need more than the fast bank has; other kernels do with less."""
+    board = boards.load_board("disco_f746ng")
+    net = Builder("two")
+    x = net.input((24, 24, 32), scale=0.1)
+    rng = np.random.default_rng(1)
+    x = net.conv2d(x, rng.normal(0, 0.1, (32, 3, 3, 32)), scale=0.1, padding="SAME")
+    net.output(net.max_pool(x, 2))
+    graph, options = net.graph(), experiment.Options(board=board.id)
+    monkeypatch.setattr(banks, "CACHED_ARENA", 0.0)
+    free = experiment.compile_for(graph, board, options)
+    room = free.net.arena_bytes - 4
+    tight = dataclasses.replace(board.pools[0], bytes=room // 8 * 8 + banks.FIRMWARE_RAM_BYTES)
+    small = dataclasses.replace(board, pools=(tight, board.pools[1]))
+    assert experiment.compile_for(graph, small, options).plan == free.plan
+    assert experiment.arena_bank(free, small, options) == "sram"
+    limited = compile_graph(graph, costs=costs_for(board.id), limits=Limits(None, room, experiment.SLACK))
+    dearer = limited.price.cost / free.price.cost - 1
+    assert 0 < dearer < 5
+    monkeypatch.setattr(banks, "CACHED_ARENA", dearer + 0.01)
+    chosen = experiment.compile_for(graph, small, options)
+    assert chosen.net.arena_bytes <= room and experiment.arena_bank(chosen, small, options) == "dtcm"
+    monkeypatch.setattr(banks, "CACHED_ARENA", dearer - 0.01)
+    assert experiment.compile_for(graph, small, options).plan == free.plan
+
+
+def test_only_tightly_coupled_memory_beside_a_cache_is_worth_a_cost():
+    slow = {b.id: banks.slow_penalty(b) for b in boards.all_boards()}
+    assert {board for board, penalty in slow.items() if penalty} == {
+        b.id for b in boards.all_boards() if b.core == "m7" and not b.emulated
+    }
