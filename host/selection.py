@@ -87,7 +87,7 @@ def select_device(
         return Device(boards.load_board(DEFAULT_BOARD), None)
     if len(attached) > 1:
         raise PortError(
-            f"{len(attached)} boards are attached: {_listed(attached)}",
+            f"{len(attached)} boards are attached: {_listed(attached, around)}",
             f"choose one with --port (`host ports --ask` says which is which), or emulate: --board {DEFAULT_BOARD}",
         )
     port = attached[0].device
@@ -120,7 +120,9 @@ def only_port(board: Board | None = None, around: Surroundings | None = None) ->
             raise DeviceError(f"the probe of {attached[0].device} is part of {name}, not of a {board.id}")
         attached = mine or attached
     if len(attached) > 1:
-        raise PortError(f"{len(attached)} boards are attached: {_listed(attached)}", "choose one with --port")
+        raise PortError(
+            f"{len(attached)} boards are attached: {_listed(attached, around)}", "choose one with --port"
+        )
     return attached[0].device
 
 
@@ -197,12 +199,13 @@ def _port_of(board: Board, attached: Sequence[SerialPort], around: Surroundings)
             candidates = _by_hello(board, candidates, around)
         if not candidates:
             raise PortError(
-                f"none of the {len(attached)} attached boards is a {board.id}: {_listed(attached)}",
+                f"none of the {len(attached)} attached boards is a {board.id}: {_listed(attached, around)}",
                 "`host ports --ask` says which is which",
             )
         if len(candidates) > 1:
             raise PortError(
-                f"several boards may be the {board.id}: {_listed(candidates)}", "choose one with --port"
+                f"several boards may be the {board.id}: {_listed(candidates, around)}",
+                "choose one with --port",
             )
     port = candidates[0].device
     answer = around.ask(port)
@@ -268,5 +271,11 @@ def _silent(port: str, error: HostError | None, board: Board | None) -> HostErro
     )
 
 
-def _listed(found: Sequence[SerialPort]) -> str:
-    return ", ".join(f"{p.device} (ST-Link {p.kind}, {p.serial or 'no serial number'})" for p in found)
+def _listed(found: Sequence[SerialPort], around: Surroundings) -> str:
+    """Ports for people, with the boards that their probes say they are part of."""
+    rows = ports.join(found, around.find_probes(), boards.all_boards(), holders_of=lambda device: [])
+    told = {row.port: ", ".join(row.boards) or row.board_name for row in rows}
+    parts = [(told[p.device], f"ST-Link {p.kind}", p.serial or "no serial number") for p in found]
+    return ", ".join(
+        f"{p.device} ({', '.join(filter(None, part))})" for p, part in zip(found, parts, strict=True)
+    )

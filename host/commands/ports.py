@@ -48,7 +48,7 @@ def command(asking: bool, json_file: str | None) -> None:
     for row in rows:
         answer = [_answered(answers.get(row.port))] if asking else []
         table.add_row(
-            row.port or "-", f"ST-Link {row.kind}" if row.kind else "", row.probe,
+            row.port or "-", f"ST-Link {row.kind}" if row.kind else "probe" if row.probe else "", row.probe,
             ", ".join(row.boards) or row.board_name, *answer, row.drive, row.busy,
             " ".join(filter(None, (row.vid_pid, row.location))), row.description,
         )  # fmt: skip

@@ -141,6 +141,9 @@ def test_several_boards_are_listed_and_never_guessed():
         chosen(None, None, world)
     for words in ("2 boards", "/dev/ttyACM0 (ST-Link V2-1, 066F", "/dev/ttyACM1 (ST-Link V3", "--port"):
         assert words in str(e.value)
+    world, asked = around([stlink(0), stlink(1)], probes=[Probe(stlink(1).serial, "", "0777")])
+    with pytest.raises(PortError, match=rf"/dev/ttyACM1 \({REAL}, ST-Link"):
+        chosen(None, None, world)
     assert asked == []
 
 
