@@ -18,6 +18,8 @@
     |- PortError
     |  |- PortMissingError        17   the serial port does not exist
     |  |- PortBusyError           18   another program holds it
+    |  |- PortChoiceError         33   no attached board fits, or several do: --port must say which
+    |  |- PortDeniedError         34   this user may not open it
     |- ToolMissingError           19   QEMU, a compiler ... is not installed
     |- ProtocolMismatchError      20   the firmware speaks another protocol version
     |- BuildError                 21   the firmware did not build
@@ -151,6 +153,18 @@ class PortBusyError(PortError):
     """The serial port is held by another program."""
 
     exit_status = 18
+
+
+class PortChoiceError(PortError):
+    """No attached board is the one that is meant, or several may be; the message lists them."""
+
+    exit_status = 33
+
+
+class PortDeniedError(PortError):
+    """This user has no permission to open the port, or to change what gives it."""
+
+    exit_status = 34
 
 
 class ToolMissingError(HostError):

@@ -15,6 +15,7 @@ from host.errors import (
     DeviceError,
     HostError,
     LinkError,
+    PortChoiceError,
     PortError,
     ProtocolMismatchError,
     UnknownBoardError,
@@ -71,8 +72,8 @@ def select_device(
     - A real board without a port: the ST-Link that sits on such a board, or the only one, if the board answers so.
     - Neither: the only attached ST-Link's board, and `say` tells so; with none attached DEFAULT_BOARD.
 
-    Raises UnknownBoardError; PortError if no port or several fit; DeviceError if another board answers; LinkError if
-    none does.
+    Raises UnknownBoardError; PortChoiceError if no port or several fit; DeviceError if another board answers;
+    LinkError if none does.
     """
     around = around or REAL
     board = boards.load_board(board_id) if board_id else None
@@ -86,7 +87,7 @@ def select_device(
     if not attached:
         return Device(boards.load_board(DEFAULT_BOARD), None)
     if len(attached) > 1:
-        raise PortError(
+        raise PortChoiceError(
             f"{len(attached)} boards are attached: {_listed(attached, around)}",
             f"choose one with --port (`host ports --ask` says which is which), or emulate: --board {DEFAULT_BOARD}",
         )
@@ -102,13 +103,13 @@ def select_device(
 def only_port(board: Board | None = None, around: Surroundings | None = None) -> str:
     """The port of the only attached ST-Link, or of the one whose probe is part of `board`; no board is asked.
 
-    Raises PortError if there is none, or several; DeviceError if the only one is part of another board.
+    Raises PortChoiceError if there is none, or several; DeviceError if the only one is part of another board.
     """
     around = around or REAL
     attached = attached_boards(around)
     what = f"{board.id} is a real board, and no" if board else "no"
     if not attached:
-        raise PortError(
+        raise PortChoiceError(
             f"{what} ST-Link with a serial port is attached",
             "plug it in, or name a port with --port; `host ports` lists them",
         )
@@ -120,7 +121,7 @@ def only_port(board: Board | None = None, around: Surroundings | None = None) ->
             raise DeviceError(f"the probe of {attached[0].device} is part of {name}, not of a {board.id}")
         attached = mine or attached
     if len(attached) > 1:
-        raise PortError(
+        raise PortChoiceError(
             f"{len(attached)} boards are attached: {_listed(attached, around)}", "choose one with --port"
         )
     return attached[0].device
@@ -187,7 +188,7 @@ def _board_at(port: str, say: Say, around: Surroundings) -> Board:
 def _port_of(board: Board, attached: Sequence[SerialPort], around: Surroundings) -> str:
     """The port of the one attached board of that kind."""
     if not attached:
-        raise PortError(
+        raise PortChoiceError(
             f"{board.id} is a real board, and no ST-Link with a serial port is attached",
             "plug it in, name its port with --port (`host ports`), or run its image on models of its chip: --emulate",
         )
@@ -198,12 +199,12 @@ def _port_of(board: Board, attached: Sequence[SerialPort], around: Surroundings)
         if len(candidates) > 1:
             candidates = _by_hello(board, candidates, around)
         if not candidates:
-            raise PortError(
+            raise PortChoiceError(
                 f"none of the {len(attached)} attached boards is a {board.id}: {_listed(attached, around)}",
                 "`host ports --ask` says which is which",
             )
         if len(candidates) > 1:
-            raise PortError(
+            raise PortChoiceError(
                 f"several boards may be the {board.id}: {_listed(candidates, around)}",
                 "choose one with --port",
             )

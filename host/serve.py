@@ -60,6 +60,8 @@ class PortServer:
         self, port: str, baudrate: int, address: tuple[str, int] = DEFAULT_ADDRESS, say: Say = print
     ):
         self._port, self._baudrate, self._say = port, baudrate, say
+        if "://" in port:
+            raise PortError(f"{port} is no serial port of this computer", "`host ports` lists those")
         _Shared(port, baudrate).close()  # what is wrong with it is better said now than to the first client
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         try:

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from host.errors import HostError, OutputError, PortError
+from host.errors import HostError, OutputError, PortDeniedError
 from host.ports import STLINK_KINDS, STLINK_VENDOR
 
 # uaccess is acted on by 73-seat-late.rules, so the name must sort before it.
@@ -53,7 +53,7 @@ def state(root: Path = Path("/")) -> str:
 
 
 def install(root: Path = Path("/")) -> Path:
-    """Writes the rules below `root`. Returns the file. Raises PortError with the command to type for lack of rights."""
+    """Writes the rules below `root`; the file. Raises PortDeniedError, with the command to type, for lack of rights."""
     path = root / RULES_PATH
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -130,5 +130,5 @@ def hint() -> str:
     )
 
 
-def _needs_root(path: Path, option: str) -> PortError:
-    return PortError(f"changing {path} needs root", command(option))
+def _needs_root(path: Path, option: str) -> PortDeniedError:
+    return PortDeniedError(f"changing {path} needs root", command(option))

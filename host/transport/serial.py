@@ -11,7 +11,7 @@ import time
 import serial
 
 from host import ports, udev
-from host.errors import LinkError, PortError, PortMissingError
+from host.errors import LinkError, PortDeniedError, PortError, PortMissingError
 from host.transport.base import Transport
 from host.transport.holder import holders
 from host.transport.lock import PortLock, busy, keep_others_out, let_others_in
@@ -109,7 +109,7 @@ def open_error(port: str, e: Exception) -> PortError:
     if code in (errno.EACCES, errno.EPERM) or "PermissionError" in str(e):
         if os.name != "posix":  # Windows says so for a port that is open elsewhere
             return busy(port, [])
-        return PortError(f"no permission to open {port}", udev.hint())
+        return PortDeniedError(f"no permission to open {port}", udev.hint())
     if "://" in port:
         return PortMissingError(f"cannot open {port}: {e}")
     if code == errno.ENOENT or not os.path.exists(port):

@@ -16,7 +16,7 @@ from host.errors import (
     DeviceError,
     LinkError,
     PortBusyError,
-    PortError,
+    PortChoiceError,
     PortMissingError,
     ProtocolMismatchError,
     UnknownBoardError,
@@ -137,12 +137,12 @@ def test_what_ails_the_port_is_passed_on(error):
 
 def test_several_boards_are_listed_and_never_guessed():
     world, asked = around([stlink(0), stlink(1, "V3")])
-    with pytest.raises(PortError) as e:
+    with pytest.raises(PortChoiceError) as e:
         chosen(None, None, world)
     for words in ("2 boards", "/dev/ttyACM0 (ST-Link V2-1, 066F", "/dev/ttyACM1 (ST-Link V3", "--port"):
         assert words in str(e.value)
     world, asked = around([stlink(0), stlink(1)], probes=[Probe(stlink(1).serial, "", "0777")])
-    with pytest.raises(PortError, match=rf"/dev/ttyACM1 \({REAL}, ST-Link"):
+    with pytest.raises(PortChoiceError, match=rf"/dev/ttyACM1 \({REAL}, ST-Link"):
         chosen(None, None, world)
     assert asked == []
 
@@ -151,10 +151,10 @@ def test_one_of_several_is_found_by_hello():
     world, _ = around([stlink(0), stlink(1)], {"/dev/ttyACM0": OTHER, "/dev/ttyACM1": REAL})
     assert chosen(REAL, None, world) == (REAL, "/dev/ttyACM1", [])
     world, _ = around([stlink(0), stlink(1)], {"/dev/ttyACM0": REAL, "/dev/ttyACM1": REAL})
-    with pytest.raises(PortError, match="several boards may be the"):
+    with pytest.raises(PortChoiceError, match="several boards may be the"):
         chosen(REAL, None, world)
     world, _ = around([stlink(0), stlink(1)], {f"/dev/ttyACM{i}": OTHER for i in (0, 1)})
-    with pytest.raises(PortError, match=f"none of the 2 attached boards is a {REAL}"):
+    with pytest.raises(PortChoiceError, match=f"none of the 2 attached boards is a {REAL}"):
         chosen(REAL, None, world)
 
 
@@ -170,7 +170,7 @@ def test_one_of_several_is_found_by_its_probe():
 
 def test_no_board_at_all_for_a_real_one():
     world, _ = around([LEGACY])
-    with pytest.raises(PortError, match=f"{REAL} is a real board, and no ST-Link"):
+    with pytest.raises(PortChoiceError, match=f"{REAL} is a real board, and no ST-Link"):
         chosen(REAL, None, world)
 
 
@@ -190,9 +190,9 @@ def test_a_board_that_no_manifest_describes():
 def test_the_only_port_is_found_without_asking():
     world, asked = around([stlink(0), LEGACY])
     assert selection.only_port(around=world) == "/dev/ttyACM0"
-    with pytest.raises(PortError, match="no ST-Link with a serial port is attached"):
+    with pytest.raises(PortChoiceError, match="no ST-Link with a serial port is attached"):
         selection.only_port(around=around([LEGACY])[0])
-    with pytest.raises(PortError, match="2 boards are attached"):
+    with pytest.raises(PortChoiceError, match="2 boards are attached"):
         selection.only_port(around=around([stlink(0), stlink(1)])[0])
     assert asked == []
 

@@ -172,6 +172,8 @@ def test_a_tcp_connection_that_ends():
 
 
 def test_what_a_server_refuses_to_start_with(tmp_path):
+    with pytest.raises(PortError, match="rfc2217://lab:1 is no serial port of this computer"):
+        PortServer("rfc2217://lab:1", 9600, LOCAL)
     with pytest.raises(PortMissingError, match="does not exist"):
         PortServer(str(tmp_path / "none"), 9600, LOCAL)
     with SerialLine(fake()) as line, socket.create_server(LOCAL) as other:

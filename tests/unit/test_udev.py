@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from host import udev
 from host.commands.udev import command
-from host.errors import HostError, PortError
+from host.errors import HostError, PortDeniedError
 from host.ports import STLINK_KINDS
 
 
@@ -60,7 +60,7 @@ def test_without_rights_the_command_to_type_is_shown(tmp_path, monkeypatch):
     monkeypatch.setattr(udev.tempfile, "NamedTemporaryFile", refuse)
     monkeypatch.setattr(Path, "unlink", refuse)
     for action, option in ((udev.install, "--install"), (udev.remove, "--remove")):
-        with pytest.raises(PortError) as e:
+        with pytest.raises(PortDeniedError) as e:
             action(tmp_path)
         assert e.value.hint.startswith("sudo /") and e.value.hint.endswith(f"host udev {option}")
 
