@@ -18,6 +18,7 @@ COMMANDS = (
     "run",
     "monitor",
     "flash",
+    "packs",
     "demo",
     "export",
     "inspect",

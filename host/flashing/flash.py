@@ -15,7 +15,7 @@ from host.boards import DEFAULT_BOARD, Board
 from host.compile import Compiled
 from host.devices import is_emulated
 from host.errors import FlashError, ProbeMissingError
-from host.flashing import answer, choice, plan
+from host.flashing import answer, choice, plan, pyocd_method
 from host.flashing.plan import Image, Job, Outcome, Progress, Region
 from host.probes import Probe, boards_of, find_probes
 from host.runner import no_progress
@@ -113,7 +113,7 @@ def choose_method(board: Board, wanted: str | None = None) -> tuple[str, str]:
             continue
         reason = method_module(name).why_not(board)
         if reason is None:
-            return name, "; ".join(reasons) or "it knows the chip"
+            return name, "; ".join(reasons) or pyocd_method.how(board)
         reasons.append(reason)
     raise FlashError(
         f"nothing can write {board.id}: {'; '.join(reasons)}", f"`host packs install {board.id}`"

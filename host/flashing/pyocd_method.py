@@ -39,15 +39,24 @@ def why_not(board: Board) -> str | None:
     return None
 
 
+def how(board: Board) -> str:
+    """From where pyOCD knows the board's chip."""
+    from pyocd.target.builtin import BUILTIN_TARGETS
+
+    built_in = board.probe is not None and board.probe.pyocd_target.lower() in BUILTIN_TARGETS
+    return "it knows the chip" if built_in else "its CMSIS pack is installed"
+
+
 def target_name(board: Board) -> str:
     """What pyOCD calls the board's chip: built in, or from an installed CMSIS pack. PackError if neither."""
     quiet_pyocd()
-    from pyocd.target import TARGET, normalise_target_type_name
+    from pyocd.target import normalise_target_type_name
+    from pyocd.target.builtin import BUILTIN_TARGETS
 
     if board.probe is None:
         raise PackError(f"the manifest of {board.id} names no probe")
     name = normalise_target_type_name(board.probe.pyocd_target)
-    if name in TARGET:
+    if name in BUILTIN_TARGETS:
         return name
     if board.cmsis_pack and packs.installed(board.cmsis_pack):
         return normalise_target_type_name(board.cmsis_pack)
