@@ -92,12 +92,14 @@ class Emulator:
 
 @dataclass(frozen=True)
 class Probe:
-    """What debuggers call the chip; of an on-board ST-Link the label of its USB drive and the id of its board."""
+    """What debuggers call the chip; of an on-board ST-Link the label of its USB drive and the ids of its board, one a
+    revision.
+    """
 
     pyocd_target: str
     openocd_target: str
     drive: str | None = None
-    board_id: str | None = None
+    board_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -297,10 +299,10 @@ def _probe(fields: _Fields) -> Probe:
         fields.take("pyocd_target", str),
         fields.take("openocd_target", str),
         fields.take("drive", str) if "drive" in fields else None,
-        fields.take("board_id", str) if "board_id" in fields else None,
+        tuple(fields.take("board_id", str).split()) if "board_id" in fields else (),
     )
-    if probe.board_id is not None and not re.fullmatch(r"[0-9A-F]{4}", probe.board_id):
-        raise fields.wrong("board_id", 'must be four hexadecimal digits like "0777"')
+    if not all(re.fullmatch(r"[0-9A-F]{4}", board_id) for board_id in probe.board_ids):
+        raise fields.wrong("board_id", 'must be four hexadecimal digits like "0777", or several of these')
     fields.finish()
     return probe
 

@@ -65,7 +65,7 @@ def find_probes() -> Found:
 
 def boards_of(probe: Probe, known: Sequence[Board]) -> tuple[Board, ...]:
     """The boards that this probe is soldered to, by the manifests' board ids or the vendor's name of it."""
-    by_id = [b for b in known if probe.board_id and b.probe and b.probe.board_id == probe.board_id]
+    by_id = [b for b in known if probe.board_id and b.probe and probe.board_id in b.probe.board_ids]
     name = probe.board_name.lower().replace("-", "_")
     return tuple(by_id or [b for b in known if b.id == name])
 

@@ -18,7 +18,7 @@ from host.commands.common import (
 )
 
 if TYPE_CHECKING:
-    from host.flashing import Flashed
+    from host.flashing.flash import Flashed
 
 _METHODS = ("pyocd", "openocd", "drag", "platformio")
 
@@ -74,8 +74,7 @@ def command(
     from host import experiment
     from host.data import digits
     from host.demo.region import DEFAULT_SAMPLES, demo_region
-    from host.flashing import flash
-    from host.flashing.flash import find_board
+    from host.flashing.flash import find_board, flash
 
     if not demo and (source or samples):
         raise click.UsageError("--input and --samples are for --demo")

@@ -3,7 +3,3 @@
 plan.py says what is to be written, choice.py which probe, chips.py how a chip is recognised; each
 method is one module with `write(job, ...) -> Outcome`; flash.py chooses the method and is what `host flash` calls.
 """
-
-from host.flashing.flash import Flashed, flash
-
-__all__ = ["Flashed", "flash"]

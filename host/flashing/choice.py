@@ -48,8 +48,8 @@ def choose(prefix: str | None, found: Found | None = None) -> Probe:
 
 def check_board(board: Board, probe: Probe) -> None:
     """Raises WrongBoardError if the probe is part of another board than this one."""
-    expected = board.probe.board_id if board.probe else None
-    if expected is None or not probe.board_id or probe.board_id == expected:
+    expected = board.probe.board_ids if board.probe else ()
+    if not expected or not probe.board_id or probe.board_id in expected:
         return
     actual = boards_of(probe, boards.all_boards())
     name = actual[0].id if actual else probe.board_name or f"a board with the id {probe.board_id}"
