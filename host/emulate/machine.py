@@ -33,7 +33,7 @@ NO_FP = 1 << 4  # of EXC_RETURN: the frame is a basic one
 THUMB, ALIGNED = 1 << 24, 1 << 9  # of xPSR
 FPCA = 1 << 2  # of CONTROL
 WFI, WFE = 0xBF30, 0xBF20
-UNICORN_EXCEPTION_RETURN, UNICORN_SVC = 8, 2
+UNICORN_EXCEPTION_RETURN, UNICORN_SVC, UNICORN_STACK_LIMIT = 8, 2, 19
 # Not timed: bytes that firmware which sleeps gets at once. Less than any port's ring of received bytes.
 BURST_BYTES = 2048
 # Of reads of one register in a row, so many are answered by its model and then every such one: waiting is the costliest
@@ -42,10 +42,11 @@ POLLS_SEEN = 32
 # Not timed: how often a program that does not sleep is offered what could have arrived meanwhile.
 OFFER_US = 1000.0
 
-IACCVIOL, UNDEFINSTR, INVSTATE, PRECISERR, BFARVALID, STKERR, IBUSERR = (
+IACCVIOL, UNDEFINSTR, INVSTATE, STKOF, PRECISERR, BFARVALID, STKERR, IBUSERR = (
     1,
     1 << 16,
     1 << 17,
+    1 << 20,
     1 << 9,
     1 << 15,
     1 << 12,
@@ -369,7 +370,8 @@ class Machine:
         elif number == UNICORN_SVC:
             self._cause = "svc"
         else:
-            self._cause, self._fault = "fault", (system.USAGE_FAULT, UNDEFINSTR, None)
+            status = STKOF if number == UNICORN_STACK_LIMIT else UNDEFINSTR
+            self._cause, self._fault = "fault", (system.USAGE_FAULT, status, None)
         uc.emu_stop()
 
     def _invalid_access(self, uc: Any, kind: int, address: int, size: int, value: int, data: Any) -> bool:
