@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 import pytest
+import unicorn
 
 from host.boards import load_board
 from host.build import build
-from host.emulate.machine import Machine
+from host.emulate.machine import STKOF, Machine
 from host.emulate.peripheral import Options
 from host.emulate.stm32h7 import pwr as h7_pwr
 from host.emulate.stm32u5 import pwr as u5_pwr
@@ -150,6 +151,28 @@ def test_a_supply_that_another_program_decided_is_left_alone(board_id, cr3):
 
 
 @pytest.mark.parametrize("board_id", H7_BOARDS)
+def test_ram_is_not_written_before_the_supply_is_there(board_id):
+    """RM0433 and RM0455 6.4.1: in Run* mode, until PWR_CR3 is written and ACTVOSRDY set. The stack is in RAM too."""
+    machine = at_reset(board_id)
+    pwr, writes = machine.chip.find("PWR"), []
+
+    def written(uc, access, address, size, value, user):
+        if pwr.supply_ready:
+            uc.hook_del(hook)
+        else:
+            writes.append(f"0x{address:08x} at PC 0x{machine.counter.pc:08x}")
+
+    ram = [bank for bank in machine.chip.board.memory if bank.kind == "ram"]
+    hook = machine.uc.hook_add(
+        unicorn.UC_HOOK_MEM_WRITE, written, begin=min(b.address for b in ram), end=max(b.end for b in ram) - 1
+    )
+    client = Client(InProcess(machine))
+    client.connect()
+    assert pwr.supply_ready
+    assert writes == []
+
+
+@pytest.mark.parametrize("board_id", H7_BOARDS)
 def test_a_reset_leaves_the_supply_alone(board_id):
     client = started(board_id)
     client.reset()
@@ -157,3 +180,14 @@ def test_a_reset_leaves_the_supply_alone(board_id):
     assert client.hello.clock_hz == load_board(board_id).clock.hz
     assert [event.kind for event in chip(client).events].count("supply") == 1
     assert violations(client) == []
+
+
+def test_a_cortex_m33_faults_at_the_limit_of_its_stack():
+    """Whatever the chip has below its RAM."""
+    client = started("nucleo_u575zi_q")
+    machine = client.transport.machine
+    machine.uc.reg_write(unicorn.arm_const.UC_ARM_REG_SP, machine.chip.board.pools[0].address + 16)
+    client.connect()
+    fault = client.hello.fault
+    assert machine.resets == 1 and fault is not None
+    assert fault.cfsr & STKOF, str(fault)

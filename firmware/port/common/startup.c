@@ -41,6 +41,7 @@ extern vector *const vectors[16 + PORT_UART_IRQ + 1];
 
 int main(void);
 void reset_handler(void);
+void start_program(void);
 void fault_handler(void);
 void record_fault(const uint32_t *frame);
 
@@ -49,7 +50,18 @@ static uint32_t fault_check(const struct fault_record *record) {
     return ~(record->magic ^ f->kind ^ f->pc ^ f->lr ^ f->cfsr);
 }
 
-void reset_handler(void) {
+__attribute__((weak)) void port_before_ram(void) {}
+
+__attribute__((naked)) void reset_handler(void) {
+    __asm volatile("bl port_before_ram\n"
+                   "b start_program\n");
+}
+
+__attribute__((used)) void start_program(void) {
+#if BOARD_CORE == 33
+    __asm volatile(
+        "msr msplim, %0" ::"r"(__stack_start)); /* a fault even where something answers below RAM */
+#endif
     SCB_VTOR = (uint32_t)vectors; /* whatever address the chip, a boot loader or a debugger came from */
     SCB_CPACR |= CPACR_CP10_CP11_FULL;
     DSB();
@@ -78,8 +90,8 @@ __attribute__((naked)) void fault_handler(void) {
 __attribute__((used)) void record_fault(const uint32_t *frame) {
     uint32_t kind;
     __asm volatile("mrs %0, ipsr" : "=r"(kind));
-    /* frame: r0-r3, r12, lr, pc, xpsr. A stack that overflowed has none. */
-    const bool readable = frame >= __stack_start && frame + 8 <= __stack_end;
+    /* frame: r0-r3, r12, lr, pc, xpsr. A stack that overflowed has none; with MSPLIM, SP then stands at the limit. */
+    const bool readable = frame > __stack_start && frame + 8 <= __stack_end;
     kept_fault.fault = (struct port_fault){
         .kind = kind,
         .pc = readable ? frame[6] : 0,

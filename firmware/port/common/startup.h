@@ -4,6 +4,10 @@
 
 #include <stdint.h>
 
+/* What a chip needs before anything may be written to RAM; nothing unless the family defines it. There is no stack and no data yet:
+ * it must be a leaf that needs neither. */
+void port_before_ram(void);
+
 /* The serial port's interrupt, number PORT_UART_IRQ of the family's family.h. */
 void uart_irq_handler(void);
 

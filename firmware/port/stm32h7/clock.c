@@ -1,5 +1,5 @@
-/* RM0433 and RM0455: 8.5 clocks, 8.5.5 PLL. From 64 MHz of the HSI to the manifest's clock: supply, voltage, oscillator, PLL, wait
- * states, prescalers, switch, in this order. */
+/* RM0433 and RM0455: 8.5 clocks, 8.5.5 PLL. From 64 MHz of the HSI to the manifest's clock: voltage, oscillator, PLL, prescalers, wait
+ * states, switch, in this order. */
 #include "clock.h"
 
 #include "power.h"
@@ -68,7 +68,7 @@ static bool stop_all(void) {
 
 struct clock clock_start(void) {
     const uint32_t core_hz = power_core_hz();
-    if (stop_all() && power_supply_starts() && power_scale_starts(core_hz)) {
+    if (stop_all() && power_supply_is_ours() && power_scale_starts(core_hz)) {
         if (crystal_starts() && pll_starts(RCC_PLLCKSELR_PLLSRC_HSE, BOARD_CRYSTAL_HZ, core_hz) &&
             core_switches(core_hz))
             return (struct clock){core_hz, UART_HZ(core_hz), CLOCK_PLL_CRYSTAL};

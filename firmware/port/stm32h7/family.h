@@ -57,6 +57,7 @@ struct pwr {
 };
 #define PWR                ((struct pwr *)0x58024800u)
 #define PWR_CSR1_ACTVOSRDY (1u << 13)
+#define SUPPLY_POLLS       100000u /* at least 6 ms, where the supply takes some 40 us */
 #define PWR_D3CR_VOSRDY    (1u << 13)
 #define PWR_D3CR_VOS_MASK  (3u << 14)
 

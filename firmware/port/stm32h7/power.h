@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Decides where the core's voltage comes from, once a power-up, and waits for it. False if it is not there, or if somebody before us
- * decided otherwise; voltage and clock must then stay as they are. */
-bool power_supply_starts(void);
+/* Whether the core's voltage comes from where port_before_ram() wanted it. If not, somebody before us decided otherwise; voltage and
+ * clock must then stay as they are. */
+bool power_supply_is_ours(void);
 
 /* The manifest's clock, or the most that this very chip can do. Also does what the errata sheet asks for. */
 uint32_t power_core_hz(void);

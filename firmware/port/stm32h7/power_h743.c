@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "family.h"
 #include "power.h"
+#include "startup.h"
 
 #ifdef TINYCONV_H743_H
 
@@ -29,11 +30,15 @@ _Static_assert(SCALE1_MAX_HZ * 2 <= REVISION_Y_VCO_MAX,
 _Static_assert(BOARD_CLOCK_HZ <= SCALE1_MAX_HZ || USART_BAUD_FITS(UART_HZ(SCALE1_MAX_HZ), BOARD_UART_BAUD),
                "uart.baud: more than 1 % off on chips of revision Y");
 
-bool power_supply_starts(void) {
-    /* the lower byte takes one write a power-up, and a reset does not open it again */
+/* Until the supply is decided and there, the chip is in Run* mode, in which RAM is not to be written (6.4.1). The lower byte takes one
+ * write a power-up, and a reset does not open it again. */
+void port_before_ram(void) {
     if (PWR->CR3 & PWR_CR3_SCUEN) PWR->CR3 = (PWR->CR3 & ~PWR_CR3_SUPPLY_MASK) | PWR_CR3_LDOEN;
-    return (PWR->CR3 & PWR_CR3_SUPPLY_MASK) == PWR_CR3_LDOEN &&
-           wait_for(&PWR->CSR1, PWR_CSR1_ACTVOSRDY, PWR_CSR1_ACTVOSRDY);
+    for (uint32_t i = 0; i < SUPPLY_POLLS && (PWR->CSR1 & PWR_CSR1_ACTVOSRDY) == 0; i++) {}
+}
+
+bool power_supply_is_ours(void) {
+    return (PWR->CR3 & PWR_CR3_SUPPLY_MASK) == PWR_CR3_LDOEN && (PWR->CSR1 & PWR_CSR1_ACTVOSRDY);
 }
 
 /* Scale 0, and with it more than 400 MHz, came with revision V (DS12110, ES0392). */

@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "family.h"
 #include "power.h"
+#include "startup.h"
 
 #ifdef TINYCONV_H7A3_H
 
@@ -17,12 +18,16 @@
     #define PWR_SRDCR_VOS_SCALE1 (2u << 14)
     #define PWR_SRDCR_VOS_SCALE0 (3u << 14)
 
-bool power_supply_starts(void) {
-    /* the lower byte takes one write a power-up, and a reset does not open it again */
+/* Until the supply is decided and there, the chip is in Run* mode, in which RAM is not to be written (6.4.1). The lower byte takes one
+ * write a power-up, and a reset does not open it again. */
+void port_before_ram(void) {
     const uint32_t supply = PWR->CR3 & PWR_CR3_SUPPLY_MASK;
     if (supply == PWR_CR3_UNDECIDED) PWR->CR3 = (PWR->CR3 & ~PWR_CR3_SUPPLY_MASK) | PWR_CR3_SMPSEN;
-    return (PWR->CR3 & PWR_CR3_SUPPLY_MASK) == PWR_CR3_SMPSEN &&
-           wait_for(&PWR->CSR1, PWR_CSR1_ACTVOSRDY, PWR_CSR1_ACTVOSRDY);
+    for (uint32_t i = 0; i < SUPPLY_POLLS && (PWR->CSR1 & PWR_CSR1_ACTVOSRDY) == 0; i++) {}
+}
+
+bool power_supply_is_ours(void) {
+    return (PWR->CR3 & PWR_CR3_SUPPLY_MASK) == PWR_CR3_SMPSEN && (PWR->CSR1 & PWR_CSR1_ACTVOSRDY);
 }
 
 uint32_t power_core_hz(void) {
