@@ -6,6 +6,7 @@ broken on the way, and with every fact of the board that did not come true.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -128,15 +129,18 @@ def prove(
     options: Options | None = None,
     *,
     intercept: Intercept | None = None,
+    prepare: Callable[[Machine], None] = lambda machine: None,
     full_speed: bool = True,
 ) -> Proof:
     """Starts the image and says hello.
 
-    options.wiring names the pins that the board's manual gives. intercept: changes or drops writes to registers.
+    options.wiring names the pins that the board's manual gives. intercept: changes or drops writes to registers;
+    prepare: does more to the machine before it starts.
     Not full_speed: the clock may have fallen back to what is then true, and HELLO must say so.
     """
     machine = Machine(board, firmware, options=options)
     machine.chip.intercept = intercept
+    prepare(machine)
     proof = Proof(board.id)
     silent = ""
     try:
@@ -148,10 +152,13 @@ def prove(
     proof.instructions = machine.instructions()
     assert chip.clock is not None
     proof.frequencies = chip.clock.frequencies()
+    fifo = False
     for usart in machine.usarts:
         if usart.receives:
+            fifo = usart.fifo_depth() == usart.fifo_entries
             proof.uart, proof.uart_hz, proof.baud = usart.name, chip.clock.uart_hz(usart.name), usart.baud()
     proof.checks = _checks(machine, proof, silent, full_speed)
+    proof.checks.append(Check("the USART's FIFO is on, if it has one", fifo, str(fifo)))
     return proof
 
 
@@ -179,6 +186,8 @@ def _checks(machine: Machine, proof: Proof, silent: str, full_speed: bool) -> li
         check("the instruction cache or accelerator is on", hello.icache, hello.icache)
         if board.core != "m33":  # the STM32U5's DCACHE serves external memories only, RM0456 17.2
             check("the data cache or accelerator is on", hello.dcache, hello.dcache)
+        if board.family != "stm32h7":  # which has none; nor has it an accelerator but the core's caches
+            check("the flash prefetch is on", hello.prefetch, hello.prefetch)
         check(
             "no fault before",
             hello.fault is None and machine.resets == 0,
@@ -200,6 +209,8 @@ def _checks(machine: Machine, proof: Proof, silent: str, full_speed: bool) -> li
     check(f"{machine.line.rx} is pulled up", port.pull(number) == PULL_UP, port.pull(number))
     check("the FPU is on", system.values["CPACR"] >> 20 & 0xF == 0xF, f"CPACR 0x{system.values['CPACR']:08x}")
     check("a division by zero faults", system.values["CCR"] >> 4 & 1, f"CCR 0x{system.values['CCR']:08x}")
+    table = system.values["VTOR"]
+    check("the vector table is the image's", table == board.firmware_region.address, f"VTOR 0x{table:08x}")
     wrong = _wrong_vectors(machine)
     check("all vectors lead into the flash", not wrong, ", ".join(wrong) or "yes")
     return checks

@@ -36,9 +36,9 @@ WFI, WFE = 0xBF30, 0xBF20
 UNICORN_EXCEPTION_RETURN, UNICORN_SVC, UNICORN_STACK_LIMIT = 8, 2, 19
 # Not timed: bytes that firmware which sleeps gets at once. Less than any port's ring of received bytes.
 BURST_BYTES = 2048
-# Of reads of one register in a row, so many are answered by its model and then every such one: waiting is the costliest
-# thing that a model does.
-POLLS_SEEN = 32
+# Of many reads of one register in a row only some ask its model, so that no flag is seen later than by 1/16 of the
+# waiting: that is the costliest thing that firmware does here.
+POLL_BITS = 5
 # Not timed: how often a program that does not sleep is offered what could have arrived meanwhile.
 OFFER_US = 1000.0
 
@@ -453,7 +453,7 @@ class Machine:
         if address != self._polled:
             self._polled, self._polls = address, 0
         self._polls += 1
-        if self._polls <= POLLS_SEEN or self._polls % POLLS_SEEN == 0:
+        if self._polls % (1 << max(0, self._polls.bit_length() - POLL_BITS)) == 0:
             self._poll_value = peripheral.read(address - peripheral.base, size)
         return self._poll_value
 

@@ -48,12 +48,18 @@ class Limits:
 
 
 class FlashInterface(Peripheral):
-    """FLASH: wait states and accelerator; programming is not modelled."""
+    """FLASH: wait states and accelerator; programming is not modelled.
+
+    accelerator: the parts of it by their enable bit in ACR: what they are called, and the bit that empties them or 0.
+    """
 
     NEEDS_CLOCK = False
 
-    def __init__(self, chip: Chip, base: int, acr_writable: int, accelerator: dict[int, str]):
-        self._accelerator = accelerator
+    def __init__(
+        self, chip: Chip, base: int, acr_writable: int, accelerator: dict[int, tuple[str, int]], section: str
+    ):
+        self._accelerator, self._section = accelerator, section
+        self._emptied = 0
         self.REGISTERS = (
             Register(0x00, "ACR", writable=acr_writable),
             Register(0x04, "KEYR"),
@@ -65,6 +71,10 @@ class FlashInterface(Peripheral):
         )
         super().__init__(chip, "FLASH", base)
 
+    def reset(self) -> None:
+        super().reset()
+        self._emptied = 0
+
     @property
     def latency(self) -> int:
         """Wait states."""
@@ -72,12 +82,26 @@ class FlashInterface(Peripheral):
 
     def on(self, what: str) -> bool:
         """Whether the accelerator's part of that name is on."""
-        return any(self.values["ACR"] & bit for bit, name in self._accelerator.items() if name == what)
+        return any(self.values["ACR"] & bit for bit, (name, _) in self._accelerator.items() if name == what)
 
     def write_acr(self, value: int, old: int) -> None:
         if (value ^ old) & 0xF:
             self.chip.event("latency", f"flash wait states {value & 0xF}")
-        for bit, name in self._accelerator.items():
+        for bit, (name, empties) in self._accelerator.items():
+            if value & empties and not old & empties:
+                self.chip.require(
+                    not old & bit, f"FLASH: the {name} is emptied while it is on", self._section
+                )
+                self._emptied |= empties
+            if value & ~old & bit and empties:
+                self.chip.require(
+                    not value & empties, f"FLASH: the {name} is on while it is held empty", self._section
+                )
+                self.chip.require(
+                    bool(self._emptied & empties),
+                    f"FLASH: the {name} is switched on without being emptied, and may hold what the flash held before",
+                    self._section,
+                )
             if (value ^ old) & bit:
                 self.chip.event("accelerator", f"flash {name} {'on' if value & bit else 'off'}")
 

@@ -95,8 +95,13 @@ def peripherals(chip: Chip) -> Iterable[Peripheral]:
         chip, 0x40007000, limits, sections, (control, Register(0x04, "CSR", writable=0x300, readonly=0xF400F))
     )
     latency_bits = 0x7 if limits is _F405 else 0xF
-    accelerator = {1 << 8: "prefetch", 1 << 9: "instruction cache", 1 << 10: "data cache"}
-    yield FlashInterface(chip, 0x40023C00, latency_bits | 0x1F00, accelerator)
+    accelerator = {
+        1 << 8: ("prefetch", 0),
+        1 << 9: ("instruction cache", 1 << 11),
+        1 << 10: ("data cache", 1 << 12),
+    }
+    section = "RM0390 3.8.1" if number == "446" else "RM0090 3.9.1"
+    yield FlashInterface(chip, 0x40023C00, latency_bits | 0x1F00, accelerator, section)
     resets = {
         "A": {"moder": 0xA8000000, "ospeedr": 0x0C000000, "pupdr": 0x64000000},
         "B": {"moder": 0x280, "ospeedr": 0xC0, "pupdr": 0x100},

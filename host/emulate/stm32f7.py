@@ -76,21 +76,6 @@ class RccF7(Rcc):
         ]
 
 
-class FlashInterfaceF7(FlashInterface):
-    """The F7's: one cache, ART, which may be emptied only while it is off."""
-
-    ARTEN, ARTRST = 1 << 9, 1 << 11
-
-    def write_acr(self, value: int, old: int) -> None:
-        if value & self.ARTRST & ~old:
-            self.chip.require(not old & self.ARTEN, "FLASH: ARTRST is set while ART is on", "RM0385 3.7.1")
-        if value & self.ARTEN & ~old:
-            self.chip.require(
-                not value & self.ARTRST, "FLASH: ART is switched on while it is held in reset", "RM0385 3.7.1"
-            )
-        super().write_acr(value, old)
-
-
 def peripherals(chip: Chip) -> Iterable[Peripheral]:
     """See families.Family."""
     number = chip.board.mcu.lower().removeprefix("stm32f")[:3]
@@ -114,8 +99,9 @@ def peripherals(chip: Chip) -> Iterable[Peripheral]:
         Register(0x0C, "CSR2", writable=0x3F00, readonly=0x3F),
     )
     yield Power(chip, 0x40007000, limits, sections, power)
-    accelerator = {1 << 8: "prefetch", 1 << 9: "instruction cache"}
-    yield FlashInterfaceF7(chip, 0x40023C00, 0xB0F, accelerator)
+    accelerator = {1 << 8: ("prefetch", 0), 1 << 9: ("instruction cache", 1 << 11)}  # together they are ART
+    section = "RM0410 3.7.1" if large else "RM0385 3.7.1"
+    yield FlashInterface(chip, 0x40023C00, 0xB0F, accelerator, section)
     resets = {
         "A": {"moder": 0xA8000000, "ospeedr": 0x0C000000, "pupdr": 0x64000000},
         "B": {"moder": 0x280, "ospeedr": 0xC0, "pupdr": 0x100},
