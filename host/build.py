@@ -307,6 +307,6 @@ def _end_group(child: subprocess.Popen) -> None:
 def _why(lines: list[str]) -> str:
     """The first error of a failed build, or its last lines."""
     for line in lines:
-        if re.search(r"\berror\b|undefined reference|No such file", line, re.I):
+        if re.search(r"\berror\b|undefined reference|No such file|will not fit in region", line, re.I):
             return line.strip()
     return " | ".join(line for line in lines[-LAST_LINES:] if line.strip(" =-"))

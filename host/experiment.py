@@ -308,6 +308,7 @@ def _result(
             "build": hello.build,
             "compiler": hello.compiler,
             "flags": hello.flags,
+            "hot_code_bytes": hello.hot_code_bytes,
             "clock_source": hello.clock_source,
             "last_fault": str(hello.fault) if hello.fault else None,
         },

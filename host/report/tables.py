@@ -85,7 +85,11 @@ def _totals(result: RunResult, unit: str) -> list[tuple[str, str]]:
     copied = f", and {result.copy_bytes:,} for copies of weights" if result.copy_bytes else ""
     rows.append(("arena", f"{result.arena_bytes:,} bytes in {result.arena_bank}{copied}"))
     place = f"streamed to {result.plan_bank}" if result.plan_bank else "in flash"
-    rows.append(("flash", f"{result.code_bytes:,} bytes of code, {result.plan_bytes:,} of plan ({place})"))
+    hot = result.firmware["hot_code_bytes"]
+    in_tcm = f" ({hot:,} run from tightly coupled RAM)" if hot else ""
+    rows.append(
+        ("flash", f"{result.code_bytes:,} bytes of code{in_tcm}, {result.plan_bytes:,} of plan ({place})")
+    )
     rows.append(
         (
             "inputs",

@@ -72,6 +72,7 @@ def test_the_stamp_covers_sources_manifest_and_compiler(board, tmp_path):
     compiler = build.find_compiler()
     names = {path.name for path in generate.input_files(boards.boards_dir().parent, board.family)}
     assert {"plan.c", "kernels.def", "commands.def", "port.h", "clock.c", "startup.c", "generate.py"} <= names
+    assert "hot.def" in names
     assert "cmsdk.h" not in names and "port.c" in names
 
     root = tmp_path / "root"
@@ -142,6 +143,16 @@ def test_a_compile_error_is_told(board, monkeypatch, tmp_path):
         build.build(board)
     assert "error: 'oops' undeclared" in caught.value.message
     assert os.path.isfile(caught.value.hint.removeprefix("all of it: "))
+
+
+def test_the_first_line_that_tells_why_is_told():
+    lines = [
+        "Linking firmware.elf",
+        "ld: firmware.elf section `.hot' will not fit in region `HOT'",
+        "ld: region `HOT' overflowed by 16 bytes",
+        "collect2: error: ld returned 1 exit status",
+    ]
+    assert build._why(lines) == lines[1]
 
 
 def test_an_interrupted_build_leaves_nothing_running(board, monkeypatch, tmp_path):

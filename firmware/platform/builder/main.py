@@ -89,9 +89,14 @@ env.Append(
 
 def place_hot_code(target, source, env):
     """Writes the linker script when the sizes of the functions are known."""
-    sizes = generate.function_sizes(env.subst("$SIZETOOL"), [str(node) for node in source])
-    hot = generate.hot_functions(root, sizes, generate.bank(facts, facts["hot_code"])["bytes"])
+    sizes = generate.function_sizes(env.WhereIs(env.subst("$SIZETOOL")), [str(node) for node in source])
+    try:
+        hot = generate.hot_functions(root, sizes, generate.bank(facts, facts["hot_code"])["bytes"])
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     Path(str(target[0])).write_text(generate.linker_script(facts, hot))
+    return 0
 
 
 if "hot_code" in facts:
