@@ -12,6 +12,8 @@ from pathlib import Path
 
 from SCons.Script import AlwaysBuild, Default, DefaultEnvironment
 
+MOST_SIGNATURES_BYTES = 8 << 20  # a build of twelve boards adds 0.7 MB
+
 env = DefaultEnvironment()
 platform = env.PioPlatform()
 sys.path.insert(0, os.path.join(platform.get_dir(), "builder"))
@@ -27,8 +29,12 @@ objects = Path(env.subst("$PROJECT_WORKSPACE_DIR")) / "objects"
 
 objects.mkdir(parents=True, exist_ok=True)
 fcntl.flock(os.open(objects / "lock", os.O_CREAT | os.O_RDWR), fcntl.LOCK_EX)  # a number: nothing closes it
-# how the shared objects were made must be known to every board's build
-env.SConsignFile(str(objects / ".sconsign"))
+# How the shared objects were made must be known to every board's build. SCons adds .dblite, and never forgets a build
+# folder that is gone, so that the file is begun anew before it costs time: one build compiles all again.
+signatures = objects / ".sconsign.dblite"
+if signatures.is_file() and signatures.stat().st_size > MOST_SIGNATURES_BYTES:
+    signatures.unlink()
+env.SConsignFile(str(signatures.with_suffix("")))
 
 generate.write_if_changed(generated / "board_config.h", generate.config_header(facts))
 linker_script = generated / "board.ld"
