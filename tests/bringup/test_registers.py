@@ -243,6 +243,17 @@ def test_the_firmware_knows_the_serial_ports_bits():
 # SVD files that pyOCD brings along
 
 
+def joined(fields: dict[str, Field]) -> dict[str, Field]:
+    """With SW0 and SW1, as some files have them, as one field SW too."""
+    more: dict[str, Field] = {}
+    for name, bit in sorted(fields.items(), key=lambda item: item[1].low):
+        if match := re.fullmatch(r"(\D+)(\d)", name):
+            low = more.get(match[1], Field(bit.low, 0))
+            if bit.width == 1 and (match[2] == "0" or bit.low == low.low + low.width):
+                more[match[1]] = Field(low.low, low.width + 1)
+    return {**{n: f for n, f in more.items() if f.width > 1}, **fields}
+
+
 def svd(name: str) -> dict[str, tuple[int, Registers]]:
     """Peripherals of one of pyOCD's SVD files, derived ones included."""
     import pyocd
@@ -259,7 +270,10 @@ def svd(name: str) -> dict[str, tuple[int, Registers]]:
                 f.findtext("name"): Field(int(f.findtext("bitOffset")), int(f.findtext("bitWidth")))
                 for f in register.iter("field")
             }
-            registers[register.findtext("name")] = (int(register.findtext("addressOffset"), 0), fields)
+            registers[register.findtext("name")] = (
+                int(register.findtext("addressOffset"), 0),
+                joined(fields),
+            )
         found[block] = (int(peripheral.findtext("baseAddress"), 0), registers)
     return found
 
@@ -313,3 +327,33 @@ def test_ports_and_older_serial_ports_are_laid_out_as_their_svd_says():
         assert registers[register][1][rest].mask == int(number.rstrip("u"), 0) << int(shift or 0), rest
         checked += 1
     assert checked >= 8
+
+
+def test_the_firmware_of_the_stm32f4_and_f7_agrees_with_the_svd_of_an_f429():
+    """Their common header and what the STM32F4 adds; of the STM32F7 no SVD file is at hand."""
+    known = svd("STM32F429x.svd")
+    text = (PORT / "stm32" / "f4_f7.h").read_text() + (PORT / "stm32f4" / "family.h").read_text()
+    for register, offset in members(text)["rcc"].items():
+        assert register.startswith("reserved") or known["RCC"][1][register][0] == offset, register
+    assert {name: int(base, 16) for name, _, base in _BASE.findall(text)}["RCC"] == known["RCC"][0]
+    for name, address in _SINGLE.findall(text):
+        block, register = name.split("_", 1)
+        assert int(address, 16) == known[block][0] + known[block][1][register][0], name
+    # Four bits on an STM32F42x and F446 (RM0090 3.9.2), three in the SVD file; a mask over what is left alone.
+    apart = {"FLASH_ACR_LATENCY_MASK", "RCC_PLLCFGR_RESERVED"}
+    checked = 0
+    for block, register, rest, expression in _BITS.findall(text):
+        macro = f"{block}_{register}_{rest}"
+        if block not in known or register not in known[block][1] or macro in apart:
+            continue
+        number, _, shift = expression.strip("()").partition(" << ")
+        value = int(number.rstrip("u"), 0) << int(shift or 0)
+        rest = "PLLSRC" if macro == "RCC_PLLCFGR_SRC_HSE" else rest
+        found = field_of(known[block][1][register][1], rest)
+        assert found, f"{macro}: no such field"
+        mask = known[block][1][register][1][found[0]].mask
+        assert value & ~mask == 0, f"{macro} = 0x{value:x} leaves {found[0]}, 0x{mask:x}"
+        if not found[1]:
+            assert value == mask, macro
+        checked += 1
+    assert checked >= 25
