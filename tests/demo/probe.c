@@ -1,16 +1,19 @@
-/* The demo's parts as a process for tests/demo: a letter and what it needs on standard input, a line on standard output.
+/* The demo's parts as a process for tests/demo: a letter and what it needs on standard input, an answer on standard output.
  *
  * B u32 bytes, region     opens plan and demo block: the block's offset, the field that is wrong, a sum over all that it offers
  * N u32                   text_add_number()
  * R u32 u32               text_add_ratio()
  * T u32 capacity, u32     the number in a buffer of that capacity
- * L u32 bytes, region, result fields as below    demo_line()
+ * L result                demo_line(): u32 bytes, block, u32[10] fields, i8[class_count] scores
+ * S u32 width, height, spare bytes, result   the picture: a byte whether the display was lit; if so u32[256] colours, the pixels, and
+ *                         the pixels after one more drawing of the same
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../firmware/app/demo/result.h"
+#include "../../firmware/app/demo/screen.h"
+#include "../../firmware/port/display.h"
 
 static void take(void *to, size_t bytes) {
     if (fread(to, 1, bytes, stdin) != bytes) exit(0);
@@ -72,18 +75,17 @@ static void show(const struct text *text) {
     printf("%.*s\n", (int)text->length, text->characters);
 }
 
-static void line(struct text *text) {
+/* A result over the block, which the caller frees with the scores: ten numbers, then class_count scores. */
+static struct demo_result take_result(struct demo_block *block) {
     uint32_t bytes;
-    uint8_t *region = take_region(&bytes);
+    uint8_t *base = take_region(&bytes);
+    *block = (struct demo_block){base, (const void *)base};
     uint32_t values[10];
     take(values, sizeof values);
-    int8_t score;
-    take(&score, 1);
-    const struct demo_block block = {region, (const void *)region};
-    int8_t *scores = malloc(values[9] + 1);
-    scores[values[9]] = score;
-    const struct demo_result result = {
-        .block = &block,
+    int8_t *scores = malloc(block->header->class_count + 1u);
+    take(scores, block->header->class_count);
+    return (struct demo_result){
+        .block = block,
         .info = {.counter_kind = (uint8_t)values[0], .clock_hz = values[1]},
         .frames = values[2],
         .count = values[3],
@@ -95,10 +97,66 @@ static void line(struct text *text) {
         .best = values[9],
         .scores = scores,
     };
+}
+
+static void give_back(struct demo_result *result) {
+    free((void *)(uintptr_t)result->scores);
+    free((void *)(uintptr_t)result->block->base);
+}
+
+static void line(struct text *text) {
+    struct demo_block block;
+    struct demo_result result = take_result(&block);
     demo_line(text, &result);
     printf("%.*s", (int)text->length, text->characters);
-    free(scores);
-    free(region);
+    give_back(&result);
+}
+
+static struct display_size size;
+static const uint8_t *shown;
+static uint32_t palette[256];
+
+struct display_size port_display_size(void) {
+    return size;
+}
+
+bool port_display_start(const uint8_t *pixels, const uint32_t colours[256]) {
+    if ((uintptr_t)pixels % 32 != 0) abort();
+    shown = pixels;
+    memcpy(palette, colours, sizeof palette);
+    return true;
+}
+
+void port_display_update(void) {
+    if (shown == NULL) abort();
+}
+
+void port_display_stop(void) {
+    shown = NULL;
+}
+
+static void screen(void) {
+    size.width = take_u32();
+    size.height = take_u32();
+    const uint32_t spare_bytes = take_u32();
+    uint8_t *spare =
+        malloc(spare_bytes ? spare_bytes : 1); /* of exactly its size, for the address sanitizer */
+    struct demo_block block;
+    struct demo_result result = take_result(&block);
+    const bool lit = screen_start(&block, spare, spare_bytes);
+    putchar(lit);
+    if (lit) {
+        fwrite(palette, 1, sizeof palette, stdout);
+        for (int again = 0; again < 2; again++) {
+            screen_show(&result);
+            fwrite(shown, 1, size.width * size.height, stdout);
+        }
+        screen_stop();
+        if (shown != NULL) abort();
+    }
+    fflush(stdout);
+    give_back(&result);
+    free(spare);
 }
 
 int main(void) {
@@ -125,6 +183,8 @@ int main(void) {
             show(&text);
         } else if (command == 'L') {
             line(&text);
+        } else if (command == 'S') {
+            screen();
         } else {
             abort();
         }
