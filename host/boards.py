@@ -18,6 +18,8 @@ from host.project import boards_dir, firmware_dir
 DEFAULT_BOARD = "emu_stm32f405"  # where no board is attached and none is named
 CORES = ("m4", "m7", "m33")
 BANK_KINDS = ("flash", "ram")
+DISPLAY_KINDS = ("rk043fn48h",)
+PIN = r"P[A-K](\d|1[0-5])"
 SPEEDS = ("no_wait", "wait_states", "tightly_coupled")
 ALIGN = 8
 MAX_POOLS = 4  # PORT_MAX_POOLS of firmware/port/port.h
@@ -103,6 +105,17 @@ class Probe:
 
 
 @dataclass(frozen=True)
+class Display:
+    """A panel on the chip's display controller: `pins` with their alternate functions; `high` are held high."""
+
+    kind: str
+    width: int
+    height: int
+    pins: tuple[tuple[str, int], ...]
+    high: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Board:
     """One manifest."""
 
@@ -122,6 +135,7 @@ class Board:
     pools: tuple[MemoryBank, ...]
     hot_code: MemoryBank | None
     uart: Uart
+    display: Display | None
     probe: Probe | None
     cmsis_pack: str | None
 
@@ -222,6 +236,7 @@ def parse_board(board_id: str, manifest: Any) -> Board:
         pools=pools,
         hot_code=hot_code,
         uart=_uart(ours.group("uart")),
+        display=_display(ours.group("display")) if "display" in ours else None,
         probe=_probe(ours.group("probe")) if "probe" in ours else None,
         cmsis_pack=ours.take("cmsis_pack", str) if "cmsis_pack" in ours else None,
     )
@@ -288,10 +303,33 @@ def _uart(fields: _Fields) -> Uart:
     )
     for role in ("tx", "rx"):
         pin = getattr(uart, role)
-        if pin is not None and not re.fullmatch(r"P[A-K](\d|1[0-5])", pin):
-            raise fields.wrong(role, f"{pin!r} is no pin like PA9")
+        if pin is not None:
+            _pin(fields, role, pin)
     fields.finish()
     return uart
+
+
+def _display(fields: _Fields) -> Display:
+    functions = fields.group("pins")
+    pins = []
+    for af in [str(af) for af in range(16) if str(af) in functions]:
+        pins += [(_pin(functions, af, pin), int(af)) for pin in functions.take(af, list)]
+    functions.finish()
+    display = Display(
+        kind=fields.choice("kind", DISPLAY_KINDS),
+        width=fields.positive("width"),
+        height=fields.positive("height"),
+        pins=tuple(pins),
+        high=tuple(_pin(fields, "high", pin) for pin in fields.take("high", list)),
+    )
+    fields.finish()
+    return display
+
+
+def _pin(fields: _Fields, field: str, name: Any) -> str:
+    if not isinstance(name, str) or not re.fullmatch(PIN, name):
+        raise fields.wrong(field, f"{name!r} is no pin like PA9")
+    return name
 
 
 def _probe(fields: _Fields) -> Probe:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 
 class Line:
     """Bytes on their way. `baud` is what the host's end is set to, `tx` and `rx` the chip's pins at the other end.
 
+    `on_byte` is called with each byte that the chip sends.
     `incoming` are bytes from the host that the chip has not received yet, `outgoing` what it has sent.
     """
 
@@ -14,6 +17,7 @@ class Line:
         self.outgoing = bytearray()
         self._incoming = bytearray()
         self._taken = 0
+        self.on_byte: Callable[[int], None] = lambda byte: None
 
     def __len__(self) -> int:
         """How many bytes are incoming."""
@@ -31,6 +35,11 @@ class Line:
         byte = self._incoming[self._taken]
         self._taken += 1
         return byte
+
+    def put(self, byte: int) -> None:
+        """The chip has sent a byte."""
+        self.outgoing.append(byte)
+        self.on_byte(byte)
 
     def sent(self) -> bytes:
         """What the chip has sent since the last call."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from host.emulate.gpio import Gpio
+from host.emulate.ltdc import Ltdc
 from host.emulate.peripheral import Chip, Peripheral, Register
 from host.emulate.rcc_f import HSI_HZ, MHZ, FlashInterface, Limits, Power, Rcc, Sections, spare
 from host.emulate.usart import UsartIsr
@@ -75,6 +76,16 @@ class RccF7(Rcc):
             self.values["DCKCFGR2"] >> position & 3
         ]
 
+    def write_pllsaicfgr(self, value: int, old: int) -> None:
+        self._sai_is_off("PLLSAICFGR" if value != old else "")
+
+    def write_dckcfgr1(self, value: int, old: int) -> None:
+        self._sai_is_off("PLLSAIDIVR" if (value ^ old) >> 16 & 3 else "")
+
+    def _sai_is_off(self, changed: str) -> None:
+        off = not changed or not self.others[28].on
+        self.chip.require(off, f"RCC: {changed} changes while PLLSAI is on", self.sections.pll)
+
 
 def peripherals(chip: Chip) -> Iterable[Peripheral]:
     """See families.Family."""
@@ -88,7 +99,7 @@ def peripherals(chip: Chip) -> Iterable[Peripheral]:
     letters = "ABCDEFGHIJK"
     enables = {f"GPIO{letter}": ("AHB1ENR", i) for i, letter in enumerate(letters)}
     enables |= {name: (register, bit) for name, (_, _, register, bit, _, _) in _USARTS.items()}
-    enables |= {"PWR": ("APB1ENR", 28), "SYSCFG": ("APB2ENR", 14)}
+    enables |= {"PWR": ("APB1ENR", 28), "SYSCFG": ("APB2ENR", 14), "LTDC": ("APB2ENR", 26)}
     reset = {"AHB1ENR": 1 << 20, "APB1ENR": 0x400 if large else 0, "CSR": 0x0E000000, "PLLI2SCFGR": 0x24003000,
              "PLLSAICFGR": 0x24003000}  # fmt: skip
     yield RccF7(chip, 0x40023800, limits, sections, enables, spare(_RCC_REGISTERS, reset))
@@ -110,3 +121,5 @@ def peripherals(chip: Chip) -> Iterable[Peripheral]:
         yield Gpio(chip, letter, 0x40020000 + 0x400 * i, **resets.get(letter, {}))
     for name, (base, irq, _, _, _, _) in _USARTS.items():
         yield UsartIsr(chip, name, base, irq, chip.line)
+    if number not in ("745", "765"):  # these have no display controller
+        yield Ltdc(chip)

@@ -188,7 +188,7 @@ class _Usart(Peripheral):
             return
         self.transmitted += 1
         if not self.chip.options.timed:
-            self.line.outgoing.append(byte)
+            self.line.put(byte)
             return
         if not self._room():
             self.chip.violate(
@@ -208,7 +208,7 @@ class _Usart(Peripheral):
     def _shifted(self, byte: int, life: int) -> None:
         if life != self._life:
             return
-        self.line.outgoing.append(byte)
+        self.line.put(byte)
         self._shifting = False
         if self._tx:
             self._shift()

@@ -46,6 +46,11 @@ def test_an_unknown_board_is_answered_with_close_and_all_names():
         boards.load_board("../pyproject")
 
 
+def with_display(m: dict, **changed) -> None:
+    """The manifest with a display, wrong in what is changed."""
+    m["tinyconv"]["display"] = manifest("disco_f746ng")["tinyconv"]["display"] | changed
+
+
 WRONG = {
     "platform: must be": lambda m: m.update(platform="ststm32"),
     "name: is missing": lambda m: m.pop("name"),
@@ -77,6 +82,11 @@ WRONG = {
     "f_cpu: must repeat": lambda m: m["build"].update(f_cpu="1L"),
     "maximum_size: must repeat": lambda m: m["upload"].update(maximum_size=1),
     "maximum_ram_size: must repeat": lambda m: m["upload"].update(maximum_ram_size=1),
+    "kind: must be one of rk043fn48h": lambda m: with_display(m, kind="hd44780"),
+    "width: must be above 0": lambda m: with_display(m, width=0),
+    "14: 'P14' is no pin": lambda m: with_display(m, pins={"14": ["P14"]}),
+    "16: is no field": lambda m: with_display(m, pins={"16": ["PA1"]}),
+    "high: 7 is no pin": lambda m: with_display(m, high=[7]),
     "must be an object": lambda m: m["tinyconv"].update(memory=[7]),
 }
 
@@ -108,6 +118,16 @@ def test_the_header_has_the_pins_as_numbers():
         "#define BOARD_EMULATED 0",
     ):
         assert line in lines
+
+
+def test_the_header_has_the_display():
+    lines = build.generator().config_header(manifest("disco_f746ng")["tinyconv"]).splitlines()
+    assert "#define BOARD_DISPLAY_WIDTH 480u" in lines and "#define BOARD_DISPLAY_RK043FN48H 1" in lines
+    assert "#define BOARD_DISPLAY_HIGH {8, 12}, {10, 3}" in lines
+    pins = next(line for line in lines if line.startswith("#define BOARD_DISPLAY_PINS "))
+    assert pins.count("{") == 28 and pins.endswith("{6, 12, 9}")
+    without = build.generator().config_header(manifest("nucleo_f746zg")["tinyconv"]).splitlines()
+    assert "#define BOARD_DISPLAY_WIDTH 0" in without and not any("DISPLAY_PINS" in line for line in without)
 
 
 @pytest.mark.parametrize(

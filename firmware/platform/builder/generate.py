@@ -49,6 +49,8 @@ WARNING_FLAGS = [
 LINK_FLAGS = ["-nostartfiles", "-static", "-Wl,--gc-sections", "-Wl,--fatal-warnings", "-Wl,--build-id=none"]
 # Folders of firmware/ whose objects depend on the core and its flags alone: boards of one core share them.
 SHARED_FOLDERS = ("kernels", "link", "runtime")
+# Folders that only boards with a group of that name in their manifest are made from.
+OPTIONAL_FOLDERS = ("display",)
 HASH_BYTES = 8
 # Room in the hot bank for the linker's jumps to functions that are too far for a call: 8 bytes each.
 VENEER_BYTES = 512
@@ -57,6 +59,12 @@ VENEER_BYTES = 512
 def source_folders(family: str) -> list[str]:
     """Folders below firmware/ whose C files make the firmware of this board."""
     return [*SHARED_FOLDERS, "app", *port_folders(family)]
+
+
+def own_folders(facts: dict) -> list[str]:
+    """Those of them that are compiled for this board alone."""
+    optional = [folder for folder in OPTIONAL_FOLDERS if folder in facts]
+    return ["app", *optional, *port_folders(facts["family"])]
 
 
 def port_folders(family: str) -> list[str]:
@@ -256,6 +264,7 @@ def config_header(facts: dict) -> str:
             values[f"BOARD_UART_{role.upper()}_PIN"] = f"{pin}u"
     if "af" in uart:
         values["BOARD_UART_AF"] = f"{uart['af']}u"
+    values |= _display_values(facts.get("display"))
     if "cmsis_pack" in facts:
         values[f"BOARD_{_line(facts['cmsis_pack'])}"] = "1"
     lines = [f"#define {name} {value}" for name, value in values.items()]
@@ -273,6 +282,20 @@ def config_header(facts: dict) -> str:
     )
 
 
+def _display_values(display: dict | None) -> dict[str, str]:
+    """A display's size and pins; of size 0 if there is none. BOARD_DISPLAY_PINS are {port, pin, alternate function}."""
+    if display is None:
+        return {"BOARD_DISPLAY_WIDTH": "0", "BOARD_DISPLAY_HEIGHT": "0"}
+    pins = [(*_pin(name), int(af)) for af, names in display["pins"].items() for name in names]
+    return {
+        "BOARD_DISPLAY_WIDTH": f"{display['width']}u",
+        "BOARD_DISPLAY_HEIGHT": f"{display['height']}u",
+        f"BOARD_DISPLAY_{display['kind'].upper()}": "1",
+        "BOARD_DISPLAY_PINS": ", ".join(f"{{{port}, {pin}, {af}}}" for port, pin, af in pins),
+        "BOARD_DISPLAY_HIGH": ", ".join(f"{{{port}, {pin}}}" for port, pin in map(_pin, display["high"])),
+    }
+
+
 def input_files(root: Path, family: str) -> list[Path]:
     """Every file of the checkout that the firmware of this board is made from, sorted."""
     firmware = root / "firmware"
@@ -281,7 +304,7 @@ def input_files(root: Path, family: str) -> list[Path]:
         *(firmware / "platform").rglob("*.py"),
         firmware / "platform" / "platform.json",
     ]
-    for folder in {"port", *source_folders(family)}:
+    for folder in {"port", *OPTIONAL_FOLDERS, *source_folders(family)}:
         pattern = "*" if folder == "port" else "**/*"
         files += [
             p for p in (firmware / folder).glob(pattern) if p.suffix in (".c", ".h", ".def", ".inc", ".S")

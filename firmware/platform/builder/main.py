@@ -74,7 +74,7 @@ env.Append(
     CFLAGS=["-std=gnu11"],
     CCFLAGS=cpu_flags + generate.COMPILE_FLAGS + generate.WARNING_FLAGS,
     LINKFLAGS=[*cpu_flags, "-O2", *generate.LINK_FLAGS, f"-Wl,-Map={env.subst('$BUILD_DIR')}/firmware.map"],
-    SRC_FILTER=only(["app", *generate.port_folders(facts["family"])]),
+    SRC_FILTER=only(generate.own_folders(facts)),
 )
 shared = env.Clone()
 shared.ProcessFlags(shared.get("BUILD_FLAGS"))

@@ -2,9 +2,13 @@
 #ifndef TINYCONV_GPIO_H
 #define TINYCONV_GPIO_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Gives a pin to a peripheral: alternate function `af`, high speed, pulled up. Port 0 is A. */
 void gpio_alternate(uint32_t port, uint32_t pin, uint32_t af);
+
+/* Makes a pin an output that drives this level. */
+void gpio_output(uint32_t port, uint32_t pin, bool high);
 
 #endif
