@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from host.demo.place import Place
     from host.demo.region import DemoRegion
 
-JSON_LINES = 3  # a document has an end
+END_LINES = 3  # a document has an end
 SCHEMA = 1
 
 
@@ -41,8 +41,11 @@ SCHEMA = 1
 @click.option("--resize", is_flag=True, help="Resize arrays of images to the network's input.")
 @click.option("--samples", type=click.IntRange(1), help="Most samples that go into flash.  [default: 40]")
 @click.option(
-    "--lines", type=click.IntRange(1), help="End after so many lines.  [default: never; 3 with --json]"
+    "--lines",
+    type=click.IntRange(1),
+    help="End after so many lines.  [default: never; 3 with --json or --screenshot]",
 )
+@click.option("--screenshot", metavar="FILE", help="Save what the emulated board's display shows as .png.")
 @click.option(
     "--firmware",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -52,7 +55,8 @@ SCHEMA = 1
 @json_option
 def command(
     network: str | None, board: str | None, port: str | None, emulate: bool, source: str | None, resize: bool,
-    samples: int | None, lines: int | None, firmware: Path | None, json_file: str | None, **plan: Any,
+    samples: int | None, lines: int | None, screenshot: str | None, firmware: Path | None, json_file: str | None,
+    **plan: Any,
 ) -> None:  # fmt: skip
     """Show what a device in demo mode prints: the network in its flash runs over inputs in its flash.
 
@@ -62,6 +66,7 @@ def command(
     """
     from host.demo.lines import on_emulator
     from host.demo.place import EMULATE, find_place
+    from host.demo.screenshot import Screenshot
     from host.demo.watch import EMULATED_SILENCE_S, SILENCE_S, watch
     from host.devices import open_device
     from host.transport.serial import open_port
@@ -69,22 +74,28 @@ def command(
     if emulate and port:
         raise click.UsageError("--emulate is short for --port emulate://: give one of them")
     place = find_place(board, EMULATE if emulate else port)
+    photo = Screenshot(screenshot, place) if screenshot else None
     shown = []
     with screen() as show:
         if place.emulated:
             region = _region(network, place, source, resize, samples, plan, show)
             assert place.board is not None
             client = open_device(
-                place.board, place.port, plan=region.image, firmware=firmware, progress=show.say
+                place.board,
+                place.port,
+                plan=region.image,
+                firmware=firmware,
+                progress=show.say,
+                extra=photo.arguments if photo else (),
             )
             transport = client.transport
         else:
             _refuse_emulator_choices(network, source, samples, firmware)
             region = None
             transport = open_port(place.port or "", place.baud)
-    with closing(transport):
+    with closing(transport), photo or nullcontext():
         silence = EMULATED_SILENCE_S if place.emulated else SILENCE_S
-        for line in islice(watch(transport, silence), lines or (JSON_LINES if json_file else None)):
+        for line in islice(watch(transport, silence), lines or (END_LINES if json_file or photo else None)):
             if place.port and place.emulated and place.board:
                 line = on_emulator(line, place.board.clock.hz)
             shown.append(line)

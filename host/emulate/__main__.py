@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 from host.boards import load_board
+from host.emulate.ltdc import Ltdc
 from host.emulate.machine import Machine
 from host.emulate.peripheral import Options, Violation
 from host.errors import EmulatorError, HostError
@@ -32,6 +33,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--plan", type=Path, help="what the board's flash region for plans holds")
     parser.add_argument("--fd", required=True, type=int, help="the socket that is the serial line")
     parser.add_argument("--timed", action="store_true", help="bytes take their time on the line")
+    parser.add_argument(
+        "--screenshot",
+        type=Path,
+        help="where the display's picture is put (.png) at the end of each line that is sent",
+    )
     chosen = parser.parse_args(arguments)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the host ends us
     try:
@@ -41,6 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
         machine.chip.on_violation = _refuse
         for violation in machine.chip.violations:
             _refuse(violation)
+        if chosen.screenshot:
+            _photograph(machine, chosen.screenshot)
         _serve(machine, socket.socket(fileno=chosen.fd))
     except HostError as error:
         print(error, file=sys.stderr)
@@ -50,6 +58,25 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _refuse(violation: Violation) -> None:
     raise EmulatorError(f"the firmware breaks a rule of the chip: {violation}")
+
+
+def _photograph(machine: Machine, file: Path) -> None:
+    """From now on, what the display shows when a line of text ends is in the file before the host reads that line."""
+    from PIL import Image
+
+    display = next((p for p in machine.chip.peripherals if isinstance(p, Ltdc)), None)
+    if display is None or display.panel is None:
+        raise EmulatorError(f"{machine.board.id} has no display that is modelled")
+
+    def keep(byte: int) -> None:
+        if byte == ord("\n"):
+            part = file.with_name(f".{file.name}.part")
+            Image.fromarray(display.picture(lambda at, n: bytes(machine.uc.mem_read(at, n)))).save(
+                part, "PNG"
+            )
+            part.replace(file)
+
+    machine.line.on_byte = keep
 
 
 def _serve(machine: Machine, line: socket.socket) -> None:

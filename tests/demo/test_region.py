@@ -13,7 +13,7 @@ from host.cli import cli
 from host.demo.block import ALIGN, HEADER
 from host.demo.place import EMULATE, find_place
 from host.demo.region import demo_region
-from host.errors import DeviceError, DoesNotFitError, PortError
+from host.errors import DeviceError, DoesNotFitError, HostError, PortError
 from host.ports import SerialPort
 from host.probes import Found, Probe
 from host.selection import Surroundings
@@ -97,3 +97,21 @@ def test_the_place_is_found_without_asking_a_device():
 def test_choices_that_contradict_each_other(arguments, message):
     result = CliRunner().invoke(cli, ["demo", *arguments])
     assert result.exit_code == 2 and message in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["--screenshot", "a.png"], 14, "only a board's display in the register-model emulator"),
+        (["--board", "disco_f407vg", "--emulate", "--screenshot", "a.png"], 14, "only a board's display"),
+        (
+            ["--board", "disco_f746ng", "--emulate", "--screenshot", "a.jpg"],
+            28,
+            "a screenshot is a .png file",
+        ),
+        (["--board", "disco_f746ng", "--emulate", "--screenshot", "no/a.png"], 28, "there is no folder no"),
+    ],
+)
+def test_screenshots_that_cannot_be(arguments, status, message):
+    error = CliRunner().invoke(cli, ["demo", *arguments]).exception
+    assert isinstance(error, HostError) and error.exit_status == status and message in str(error)

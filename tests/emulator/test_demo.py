@@ -7,19 +7,25 @@ import os
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from host import inputs, runner
 from host.boards import load_board
 from host.cli import cli
 from host.compile import compile_file
 from host.data import digits
+from host.demo.block import demo_block
 from host.demo.lines import on_emulator
 from host.demo.place import EMULATE
 from host.demo.region import demo_region
+from host.demo.screenshot import BAND_HEIGHT
 from host.demo.watch import EMULATED_SILENCE_S, watch
 from host.devices import open_device
+from host.oracle.run import run_graph
+from tests.demo.probe import CYCLES, Probe
 
 SAMPLES = 24
 
@@ -102,3 +108,32 @@ def test_a_board_s_own_image():
     assert lines[0].counter == "cycles"  # the image cannot know; the command does:
     shown = on_emulator(lines[0], board.clock.hz)
     assert shown.fps is None and abs(shown.per_frame - measured.totals[0]) <= 2 * len(compiled.net.steps)
+
+
+def test_the_display_of_a_board_s_own_image(tmp_path):
+    """What the emulated display controller reads from the board's RAM is, pixel for pixel, what the drawing code draws
+    here for the values of the first line.
+    """
+    file = tmp_path / "lcd.png"
+    arguments = ["demo", "--board", "disco_f746ng", "--emulate", "--screenshot", str(file), "--lines", "1"]
+    result = CliRunner().invoke(cli, [*arguments, "--samples", "5", "--json", "-"], catch_exceptions=False)
+    assert result.exit_code == 0
+    (line,) = json.loads(result.stdout)["lines"]
+    assert line["fps"] is None and line["fps_with_display"] > 0 and line["counter"] == "instructions"
+    with Image.open(file) as image:
+        shown = np.asarray(image.convert("RGB"))
+    compiled = compile_file(digits.model_path())
+    images, labels = digits.test_images()
+    tensors = inputs.from_arrays([images[:5]], compiled.original, "test images")
+    block = demo_block(compiled, inputs.Samples(tensors, labels[:5], "test images"), digits.CLASS_NAMES)
+    scores = run_graph(compiled.original, tensors[0])[compiled.original.outputs[0].tensor].astype(np.int8)
+    probe = Probe()
+    drawn = probe.draw(
+        block, scores.tobytes(), counter_kind=CYCLES, clock_hz=216_000_000, frames=1, count=line["per_frame"],
+        right=line["right"], labelled=line["labelled"],
+    )  # fmt: skip
+    probe.close()
+    assert shown.shape == (272 + BAND_HEIGHT, 480, 3)
+    different = np.argwhere((shown[:272] != drawn).any(axis=2))
+    assert not len(different), f"{len(different)} pixels differ, the first at y, x = {different[0]}"
+    assert (shown[272:] < 128).any()  # the words below: emulated
