@@ -1,61 +1,41 @@
-"""Start-up with one register write missing, or one limit broken: the proof must fail, and say why."""
+"""Start-up of the STM32H7, L4+ and U5 with one field written wrong: the proof fails and names the limit.
+
+Writes that are left out are in test_mutations.py, rules without firmware in test_stm32h7.py and its neighbours.
+"""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.bringup.dropped import proved, with_field, without, writes
-
-# What may be missing: (peripheral, register, number) and why nothing is wrong then. None as number: every one.
-HARMLESS = {
-    "nucleo_h743zi": {
-        ("GPIOD", "OSPEEDR", None): "the slowest pin is fast enough for 921600 baud",
-        ("GPIOD", "PUPDR", 0): "TX is driven; only RX could float",
-        ("USART3", "CR1", 0): "FIFOEN comes with UE in the next write",
-    },
-    "nucleo_h7a3zi_q": {
-        ("PWR", "SRDCR", 0): "scale 1 on the way to scale 0, which may also be chosen at once",
-        ("GPIOD", "OSPEEDR", None): "as above",
-        ("GPIOD", "PUPDR", 0): "as above",
-        ("USART3", "CR1", 0): "as above",
-    },
-    "nucleo_l4r5zi": {
-        ("SCS", "VTOR", None): "the boot pins show the flash at 0 as well, where the core looks without it",
-        ("FLASH", "ACR", 1): "empties caches that are empty after a reset",
-        ("GPIOG", "OSPEEDR", None): "as above",
-        ("GPIOG", "PUPDR", 0): "as above",
-        ("LPUART1", "CR1", 0): "as above",
-    },
-    "nucleo_u575zi_q": {
-        ("ICACHE", "CR", 0): "invalidates what a reset has invalidated",
-        ("GPIOA", "OSPEEDR", None): "as above",
-        ("GPIOA", "PUPDR", 0): "as above",
-        ("USART1", "CR1", 0): "as above",
-    },
-}
-# The crystal's bits: without them start-up waits a hundred milliseconds for it, many seconds here. What follows from
-# a crystal that does not come is in test_bringup.py.
-CRYSTAL_BITS = 5 << 16
+from host.boards import load_board
+from host.build import build
+from host.emulate.bringup import Proof, prove
+from host.emulate.fields import FieldRegister
+from host.emulate.peripheral import Intercept, Options, Peripheral, Register
+from tests.bringup.wiring import WIRING
 
 
-def is_crystal(write, board_id: str) -> bool:
-    return (write.peripheral, write.register) == ("RCC", "CR") and bool(write.value & CRYSTAL_BITS)
+def proved(board_id: str, intercept: Intercept | None = None, **options) -> Proof:
+    """The proof of a board at the pins of its user manual."""
+    board, wiring = load_board(board_id), WIRING[board_id]
+    settings = Options(wiring=(wiring.tx, wiring.rx), **options)
+    return prove(board, build(board).elf, settings, intercept=intercept)
 
 
-@pytest.mark.parametrize("board_id", HARMLESS)
-def test_every_write_of_start_up_is_needed(board_id):
-    unnoticed = set()
-    tried = [w for w in writes(board_id) if not w.idle and not is_crystal(w, board_id)]
-    for write in tried:
-        if not proved(board_id, without(write)).failures():
-            unnoticed.add(str(write))
-    harmless = {
-        str(w)
-        for w in tried
-        if {(w.peripheral, w.register, w.number), (w.peripheral, w.register, None)} & set(HARMLESS[board_id])
-    }
-    assert unnoticed == harmless
-    assert len(tried) - len(harmless) >= 20
+def with_field(where: str, field: str, wrong: int, right: int | None = None) -> Intercept:
+    """Writes another number to a field, in every write or in those that write the right one."""
+    block, name = where.split(".")
+
+    def change(peripheral: Peripheral, register: Register, value: int) -> int:
+        if (peripheral.name, register.name) != (block, name):
+            return value
+        assert isinstance(register, FieldRegister)
+        bits = register.fields[field]
+        if right is not None and bits.of(value) != right:
+            return value
+        return value & ~bits.mask | wrong << bits.low
+
+    return change
 
 
 @pytest.mark.parametrize(
