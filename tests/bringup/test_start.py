@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 
 import pytest
@@ -13,6 +14,7 @@ from host.emulate.machine import STKOF, Machine
 from host.emulate.peripheral import Options
 from host.emulate.stm32h7 import pwr as h7_pwr
 from host.emulate.stm32u5 import pwr as u5_pwr
+from host.errors import EmulatorError
 from host.link.client import Client
 from tests.bringup.test_fallback import started, violations, without
 from tests.bringup.test_machine import InProcess
@@ -148,6 +150,17 @@ def test_a_supply_that_another_program_decided_is_left_alone(board_id, cr3):
     client.connect()
     assert (client.hello.clock_source, client.hello.clock_hz) == ("reset default", 64 * MHZ)
     assert violations(client) == []
+
+
+@pytest.mark.parametrize("board_id", H7_BOARDS)
+def test_firmware_of_the_other_line_decides_nothing(board_id):
+    """What suits one of these boards takes the other's core its supply, at every start again."""
+    other = next(b for b in H7_BOARDS if b != board_id)
+    machine = Machine(load_board(board_id), build(load_board(other)).elf)
+    with contextlib.suppress(EmulatorError):  # what becomes of it is not the question
+        machine.run(max_instructions=2_000_000)
+    pwr = machine.chip.find("PWR")
+    assert not pwr.configured and pwr.read(0x0C, 4) & 0x3F == 6
 
 
 @pytest.mark.parametrize("board_id", H7_BOARDS)

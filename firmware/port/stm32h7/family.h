@@ -61,6 +61,9 @@ struct pwr {
 #define PWR_D3CR_VOSRDY    (1u << 13)
 #define PWR_D3CR_VOS_MASK  (3u << 14)
 
+#define DBGMCU_IDC             REG32(0x5c001000u)
+#define DBGMCU_IDC_DEV_ID_MASK 0xfffu
+
 #define FLASH_ACR                 REG32(0x52002000u)
 #define FLASH_ACR_LATENCY_MASK    0xfu
 #define FLASH_ACR_WRHIGHFREQ_MASK (3u << 4)

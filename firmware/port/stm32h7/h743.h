@@ -2,6 +2,7 @@
 #ifndef TINYCONV_H743_H
 #define TINYCONV_H743_H
 
+#define LINE_DEV_ID          0x450u
 #define RCC_ENABLE           ((struct rcc_enable *)0x580244d4u)
 #define AHB_DIVIDER          2u
 #define RCC_D1CFGR_HPRE      RCC_D1CFGR_HPRE_DIV2

@@ -2,6 +2,7 @@
 #ifndef TINYCONV_H7A3_H
 #define TINYCONV_H7A3_H
 
+#define LINE_DEV_ID          0x480u
 #define RCC_ENABLE           ((struct rcc_enable *)0x58024534u)
 #define AHB_DIVIDER          1u
 #define RCC_D1CFGR_HPRE      0u

@@ -15,7 +15,6 @@
     #define RCC_APB4ENR_SYSCFGEN (1u << 1)
     #define SYSCFG_PWRCR         REG32(0x5800042cu)
     #define SYSCFG_PWRCR_ODEN    (1u << 0)
-    #define DBGMCU_IDC           REG32(0x5c001000u)
     #define DBGMCU_REVISION_Y    0x1003u
     #define DBGMCU_REVISION_V    0x2003u
     #define AXI_TARG7_FN_MOD     REG32(0x51008108u)
@@ -31,8 +30,9 @@ _Static_assert(BOARD_CLOCK_HZ <= SCALE1_MAX_HZ || USART_BAUD_FITS(UART_HZ(SCALE1
                "uart.baud: more than 1 % off on chips of revision Y");
 
 /* Until the supply is decided and there, the chip is in Run* mode, in which RAM is not to be written (6.4.1). The lower byte takes one
- * write a power-up, and a reset does not open it again. */
+ * write a power-up, and a reset does not open it again. On a chip of the other line this choice would be its end, so nothing is chosen. */
 void port_before_ram(void) {
+    if ((DBGMCU_IDC & DBGMCU_IDC_DEV_ID_MASK) != LINE_DEV_ID) return;
     if (PWR->CR3 & PWR_CR3_SCUEN) PWR->CR3 = (PWR->CR3 & ~PWR_CR3_SUPPLY_MASK) | PWR_CR3_LDOEN;
     for (uint32_t i = 0; i < SUPPLY_POLLS && (PWR->CSR1 & PWR_CSR1_ACTVOSRDY) == 0; i++) {}
 }

@@ -19,8 +19,9 @@
     #define PWR_SRDCR_VOS_SCALE0 (3u << 14)
 
 /* Until the supply is decided and there, the chip is in Run* mode, in which RAM is not to be written (6.4.1). The lower byte takes one
- * write a power-up, and a reset does not open it again. */
+ * write a power-up, and a reset does not open it again. On a chip of the other line this choice would be its end, so nothing is chosen. */
 void port_before_ram(void) {
+    if ((DBGMCU_IDC & DBGMCU_IDC_DEV_ID_MASK) != LINE_DEV_ID) return;
     const uint32_t supply = PWR->CR3 & PWR_CR3_SUPPLY_MASK;
     if (supply == PWR_CR3_UNDECIDED) PWR->CR3 = (PWR->CR3 & ~PWR_CR3_SUPPLY_MASK) | PWR_CR3_SMPSEN;
     for (uint32_t i = 0; i < SUPPLY_POLLS && (PWR->CSR1 & PWR_CSR1_ACTVOSRDY) == 0; i++) {}
