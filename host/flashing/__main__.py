@@ -14,6 +14,7 @@ from host.build import Firmware, Sizes
 from host.errors import HostError
 from host.flashing import plan
 from host.flashing.flash import METHODS, choose_way, write_images
+from host.flashing.platformio_method import VERIFIED
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     except HostError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_status
-    for line in written.lines():
+    for line in [*written.lines(), *([VERIFIED] if written.verified else [])]:
         print(line)
     return 0
 

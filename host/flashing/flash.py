@@ -170,7 +170,7 @@ def flash(
     network = region or (compiled.plan if compiled else None)
     images = plan.images(board, firmware, network)
     if way is None:
-        state = plan.TO_WRITE if dry_run else plan.WRITTEN
+        state = plan.UNKNOWN if dry_run else plan.PROVED
         regions = tuple(plan.region(image, state) for image in images)
         written = Written(
             method=EMULATED, why=why_board, probe=None, port=port, regions=regions, verified=False

@@ -51,6 +51,7 @@ class Job:
 
 
 WRITTEN, UP_TO_DATE, TO_WRITE, UNKNOWN = "written", "up to date", "to be written", "unknown"
+PROVED = "proved"  # in the emulator, which keeps nothing
 
 
 @dataclass(frozen=True)

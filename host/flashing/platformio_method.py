@@ -18,11 +18,13 @@ from host.flashing.plan import Job, Outcome, Progress
 from host.project import build_dir, root
 
 NEEDS_PROBE = False
+VERIFIED = "verified by reading back"
 READS_BACK = True  # what the upload target calls does
 TIMEOUT_S = 600.0
 ARGUMENTS_VARIABLE = "TINYCONV_UPLOAD"
+# Written.lines()
 _REGION = re.compile(
-    r"^(firmware|plan)\s+(0x[0-9a-f]+)\s+([0-9,]+) bytes  ([a-z ]+?)(?:, ([0-9,]+) bytes in changed)?"
+    r"^(firmware|plan) +0x[0-9a-f]+ +[0-9,]+ bytes  ([a-z ]+)(?:, ([0-9,]+) bytes in changed sectors)?$"
 )
 
 
@@ -86,10 +88,10 @@ def outcome(job: Job, lines: list[str]) -> Outcome:
     regions = []
     for match in filter(None, map(_REGION.match, lines)):
         image = next(i for i in job.images if i.name == match[1])
-        regions.append(plan.region(image, match[4], int(match[5].replace(",", "")) if match[5] else None))
+        regions.append(plan.region(image, match[2], int(match[3].replace(",", "")) if match[3] else None))
     if len(regions) != len(job.images):
         raise FlashError("platformio ended without having written", "run `platformio run -t upload` by hand")
-    return Outcome(tuple(regions), verified=not job.dry_run)
+    return Outcome(tuple(regions), verified=VERIFIED in lines)
 
 
 def failure(lines: list[str], log: str) -> HostError:
@@ -102,5 +104,4 @@ def failure(lines: list[str], log: str) -> HostError:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, HostError)]
     kind = next((k for k in kinds if k.exit_status == number and k is not HostError), FlashError)
     message, _, hint = text.partition("; ")
-    error = kind(message, hint)
-    return error
+    return kind(message, hint)
