@@ -74,8 +74,9 @@ def main(arguments: list[str] | None = None) -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        print("\ninterrupted", file=sys.stderr)
+    except (click.Abort, KeyboardInterrupt) as stop:
+        why = str(stop.__cause__ or stop)  # click makes an Abort of a KeyboardInterrupt
+        print(f"\ninterrupted: {why}" if why else "\ninterrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         # the reader of our output left, as `head` does; keep Python from complaining at exit

@@ -38,6 +38,10 @@ def pyocd_errors(board: Board, serial: str) -> Iterator[State]:
         yield state
     except HostError:
         raise
+    except KeyboardInterrupt:
+        if state.writing:
+            raise KeyboardInterrupt(f"{PARTIAL}; run `host flash` again") from None
+        raise
     except Exception as error:
         raise _explained(error, board, serial, state.writing) from error
 
@@ -77,7 +81,7 @@ def _explained(error: Exception, board: Board, serial: str, writing: bool) -> Fl
         return FlashError(
             f"the flash of {board.id} refused: {_one_line(error)}; {PARTIAL}", "run `host flash` again"
         )
-    if isinstance(error, exceptions.TransferError):
+    if isinstance(error, exceptions.DebugError):
         return FlashError(
             f"probe {serial} gets no answer from the chip: {_one_line(error)}{partial}",
             "is the board powered, and does its debug connector lead to the chip?",

@@ -70,23 +70,33 @@ def write(job: Job, progress: Progress, say: plan.Say = lambda text: None) -> Ou
     program = require(job.board)
     with tempfile.TemporaryDirectory() as folder:
         files = [_file(Path(folder), image) for image in job.images]
-        talk = _Talk(job, progress)
-        try:
-            status = tool.run(command(program, job, files), talk.line, TIMEOUT_S)
-        except tool.TimedOut:
-            partial = f"; {PARTIAL}" if talk.writing else ""
-            raise ProbeTimeoutError(
-                f"openocd did not end within {TIMEOUT_S:.0f} s{partial}",
-                "unplug the board, plug it in and try again",
-            ) from None
-    talk.keep(status)
+        talk, status = _run(command(program, job, files), job, progress)
+        if status and talk.no_answer:
+            say("the chip does not answer; again while its reset is held")
+            talk, status = _run(command(program, job, files, under_reset=True), job, progress)
     if status or not talk.done:
         raise talk.failure()
     return talk.outcome()
 
 
-def command(program: str, job: Job, files: list[Path]) -> list[str]:
-    """OpenOCD's command line."""
+def _run(line: list[str], job: Job, progress: Progress) -> tuple[_Talk, int]:
+    talk = _Talk(job, progress)
+    try:
+        status = tool.run(line, talk.line, TIMEOUT_S)
+    except tool.TimedOut:
+        partial = f"; {PARTIAL}" if talk.writing else ""
+        raise ProbeTimeoutError(
+            f"openocd did not end within {TIMEOUT_S:.0f} s{partial}",
+            "unplug the board, plug it in and try again",
+        ) from None
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"{PARTIAL}; run `host flash` again" if talk.writing else "") from None
+    talk.keep(status)
+    return talk, status
+
+
+def command(program: str, job: Job, files: list[Path], under_reset: bool = False) -> list[str]:
+    """OpenOCD's command line; `under_reset` for a chip that sleeps, or whose firmware took the debug pins."""
     where, dev_id = chips.registers(job.board), chips.dev_id(job.board)
     assert job.board.probe is not None
     if where is None or dev_id is None:
@@ -111,6 +121,7 @@ def command(program: str, job: Job, files: list[Path]) -> list[str]:
     if job.serial:
         line += ["-c", f"adapter serial {job.serial}"]
     line += ["-f", job.board.probe.openocd_target]
+    line += ["-c", "reset_config srst_only srst_nogate connect_assert_srst"] if under_reset else []
     line += ["-c", "; ".join(f"set {name} {value}" for name, value in variables.items())]
     return [*line, "-f", str(SCRIPT)]
 
@@ -164,6 +175,12 @@ class _Talk:
     def _count(self, stage: str, name: str) -> None:
         self._done_bytes[stage] += sum(len(i.data) for i in self._job.images if i.name == name)
         self._progress(stage, self._done_bytes[stage], self._total)
+
+    @property
+    def no_answer(self) -> bool:
+        """Whether OpenOCD reached the probe, but not the chip."""
+        text = "\n".join(self._lines).lower()
+        return self._idcode is None and any(word in text for word in _NO_ANSWER)
 
     def keep(self, status: int) -> None:
         """Leaves all lines and the exit status in a file."""
@@ -223,7 +240,7 @@ class _Talk:
                 f"{job.board.id}: the {self._current} is wrong at {address:#010x}: wrote {wrote:02x}, read {read:02x}",
                 "try again with --force; if it stays, the flash is worn out or the supply is weak",
             )
-        if any(word in text for word in _NO_ANSWER):
+        if self.no_answer:
             return FlashError(
                 f"probe {serial} gets no answer from the chip{partial}",
                 "is the board powered, and does its debug connector lead to the chip?",

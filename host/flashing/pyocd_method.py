@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 NEEDS_PROBE = True
 READS_BACK = True
+CONNECT_MODES = ("halt", "under-reset")
 READ_BYTES = 4096  # a block of reading back: an ST-Link moves up to 6 KiB at once
 ROUNDS = 2  # the second one writes everything, see _write()
 
@@ -71,8 +72,8 @@ def write(job: Job, progress: Progress, say: plan.Say = lambda text: None) -> Ou
     target = target_name(job.board)
     probe = _probe(job)
     with explain.pyocd_errors(job.board, probe.unique_id) as state:
-        _check_chip(job.board, probe)
-        with _session(probe, target) as session:
+        mode = _check_chip(job.board, probe, say)
+        with _session(probe, target, mode) as session:
             return _work(job, session, progress, say, state)
 
 
@@ -86,14 +87,14 @@ def _probe(job: Job) -> DebugProbe:
 
 
 @contextmanager
-def _session(probe: DebugProbe, target: str) -> Iterator[Session]:
+def _session(probe: DebugProbe, target: str, mode: str) -> Iterator[Session]:
     """An open session. The user's own pyOCD files do not reach it, and it never unlocks a chip."""
     from pyocd.core.session import Session
 
     options = {
         "target_override": target,
         "auto_unlock": False,  # by default pyOCD erases a protected chip to open it
-        "connect_mode": "halt",
+        "connect_mode": mode,
         "hide_programming_progress": True,
         "no_config": True,
         "project_dir": str(build_dir()),  # where it looks for scripts to run; it also goes there
@@ -108,8 +109,23 @@ def _session(probe: DebugProbe, target: str) -> Iterator[Session]:
         yield session
 
 
-def _check_chip(board: Board, probe: DebugProbe) -> None:
-    """Raises WrongBoardError or ProtectedError."""
+def _check_chip(board: Board, probe: DebugProbe, say: plan.Say) -> str:
+    """Returns how to connect. Raises WrongBoardError or ProtectedError.
+
+    A chip that sleeps, or whose firmware took the debug pins, answers only while its reset is held.
+    """
+    from pyocd.core.exceptions import DebugError
+
+    try:
+        _identify(board, probe, CONNECT_MODES[0])
+        return CONNECT_MODES[0]
+    except DebugError:
+        say("the chip does not answer; again while its reset is held")
+    _identify(board, probe, CONNECT_MODES[1])
+    return CONNECT_MODES[1]
+
+
+def _identify(board: Board, probe: DebugProbe, mode: str) -> None:
     where = registers(board)
     if where is None:
         raise FlashError(
@@ -117,7 +133,7 @@ def _check_chip(board: Board, probe: DebugProbe) -> None:
         )
     from pyocd.core.exceptions import TransferFaultError
 
-    with _session(probe, "cortex_m") as session:
+    with _session(probe, "cortex_m", mode) as session:
         try:
             idcode = session.target.read32(where.idcode)
         except TransferFaultError:  # another family has nothing there

@@ -174,23 +174,23 @@ class Server:
         self._thread.join(5)
 
     def _serve(self) -> None:
+        """One OpenOCD after the other, until close() or until it is unplugged."""
         try:
-            line, _ = self._socket.accept()
-        except OSError:
-            return
-        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        try:
-            with line:
-                while data := line.recv(65536):
-                    if self._unplug():
-                        return
-                    if answer := self._characters(data):
-                        line.sendall(answer)
-        except (ConnectionError, EOFError):
+            while not self._unplug():
+                line, _ = self._socket.accept()
+                line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                with line, contextlib.suppress(ConnectionError, EOFError):
+                    self._talk(line)
+        except OSError:  # closed
             pass
         except BaseException as error:
             self.failure = error
             raise
+
+    def _talk(self, line: socket.socket) -> None:
+        while (data := line.recv(65536)) and not self._unplug():
+            if answer := self._characters(data):
+                line.sendall(answer)
 
     def _characters(self, data: bytes) -> bytes:
         answer = bytearray()

@@ -28,7 +28,9 @@ class SimulatedProbe(DebugProbe):
         self.serial, self.chip, self.board_id, self.product = serial, chip, board_id, product
         self.busy = False
         self.unplug_after_bytes: int | None = None  # of writes to the target's memory
+        self.interrupt_after_bytes: int | None = None
         self.unplugged = False
+        self.asleep = False  # memory cannot be reached until the chip was reset
         self.written_bytes = 0
         self._open = self._connected = False
         self._ctrl, self._tar = 0, 0
@@ -86,6 +88,8 @@ class SimulatedProbe(DebugProbe):
 
     def assert_reset(self, asserted):
         self._alive()
+        if asserted:
+            self.asleep = False
         if self._nreset and not asserted:
             self.chip.reset()
         self._nreset = asserted
@@ -135,16 +139,24 @@ class SimulatedProbe(DebugProbe):
                 "USB Error: [Errno 19] No such device (it may have been disconnected)"
             )
 
-    def read(self, address: int, count: int) -> bytes:
+    def _awake(self):
         self._alive()
+        if self.asleep:
+            raise exceptions.TransferError("STLink error (18): AP error")
+
+    def read(self, address: int, count: int) -> bytes:
+        self._awake()
         try:
             return self.chip.read(address, count)
         except BusFault as fault:
             raise exceptions.TransferFaultError(str(fault), fault_address=address, length=count) from fault
 
     def write(self, address: int, data: bytes) -> None:
-        self._alive()
+        self._awake()
         self.written_bytes += len(data)
+        if self.interrupt_after_bytes is not None and self.written_bytes > self.interrupt_after_bytes:
+            self.interrupt_after_bytes = None
+            raise KeyboardInterrupt
         if self.unplug_after_bytes is not None and self.written_bytes > self.unplug_after_bytes:
             self.unplugged = True
             SimulatedProbe.plugged = [p for p in SimulatedProbe.plugged if p is not self]

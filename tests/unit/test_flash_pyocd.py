@@ -229,6 +229,14 @@ def test_unplugged_while_writing(bench, host, after_bytes):
     assert host("--board", F7)[0] == 0 and again.array.data[:40_000] == bench.image
 
 
+def test_interrupted_while_writing(bench, host):
+    chip = f767()
+    bench.plug(chip).interrupt_after_bytes = 20_000
+    status, out, err = host("--board", F7)
+    assert (status, out) == (130, "")
+    assert "interrupted: the board now holds a partial firmware; run `host flash` again" in err
+
+
 def test_a_probe_in_use(bench, host):
     bench.plug(f767()).busy = True
     refused(host("--board", F7), errors.ProbeBusyError, "in use by another program", "debugger or IDE")
@@ -250,6 +258,22 @@ def test_an_operation_that_the_chip_refuses(bench, host):
     chip.controller.erase_fails = True
     bench.plug(chip)
     refused(host("--board", F7), errors.FlashError, "flash", "run `host flash` again")
+
+
+def test_a_chip_that_sleeps_is_reached_while_its_reset_is_held(bench, host):
+    chip = f767()
+    bench.plug(chip).asleep = True
+    status, _, err = host("--board", F7)
+    assert (status, err) == (0, "")
+    assert chip.array.data[:40_000] == bench.image and chip.running_flash_code and not chip.halted
+
+
+def test_a_chip_that_nobody_reaches(bench, host, monkeypatch):
+    probe = bench.plug(f767())
+    monkeypatch.setattr(
+        type(probe), "asleep", property(lambda self: True, lambda self, value: None), raising=False
+    )
+    refused(host("--board", F7), errors.FlashError, "gets no answer from the chip", "powered")
 
 
 def test_a_chip_that_does_not_answer(bench, host):
