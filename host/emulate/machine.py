@@ -148,6 +148,12 @@ class Machine:
         heapq.heappush(self._timers, (cycles, self._timer_number, function))
         self.counter.stop_at = min(self.counter.stop_at, max(0, cycles - self._idle_cycles))
 
+    def skip(self) -> None:
+        """See Core."""
+        if self._timers:
+            self._idle_cycles = max(self._idle_cycles, self._timers[0][0] - self.counter.count)
+            self.counter.stop_at = 0
+
     # -- running
 
     def run(self, until: Callable[[], bool] | None = None, max_instructions: int | None = None) -> None:

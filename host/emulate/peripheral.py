@@ -116,6 +116,9 @@ class Core(Protocol):
     def call_at(self, cycles: int, function: Callable[[], None]) -> None:
         """Calls the function between two instructions, when `cycles()` has come so far."""
 
+    def skip(self) -> None:
+        """Lets the time pass until the next call_at() is due: the program does nothing but wait."""
+
 
 # Given a peripheral, a register and the value about to be written, what to write instead; None drops the write.
 Intercept = Callable[["Peripheral", Register, int], "int | None"]

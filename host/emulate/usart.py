@@ -18,6 +18,7 @@ from host.emulate.peripheral import Chip, Peripheral, Register
 BITS_PER_BYTE = 10  # start, 8 data, stop
 # A receiver samples the last bit 9.5 bit times after the start bit began; beyond this it reads the wrong ones.
 GARBLED_BEYOND = 0.04
+WAITING_READS = 8
 
 
 class _Usart(Peripheral):
@@ -45,6 +46,7 @@ class _Usart(Peripheral):
         self._connected_at = -1
         self._connected = (False, False)
         self._clocked = self._garbled = False
+        self._same_reads, self._last_status = 0, None
 
     def reset(self) -> None:
         """See Peripheral. What is in the shift register when the chip is reset never arrives."""
@@ -237,8 +239,19 @@ class _Usart(Peripheral):
         """See Peripheral; data and status go the short way, since they are what a session consists of."""
         known = self._connected_at == self.chip.generation and self._clocked
         if known and offset in (self.DATA_IN, self.STATUS):
-            return self._readers[offset]()
+            value = self._readers[offset]()
+            if self.chip.options.timed:
+                self._waited(value if offset == self.STATUS else None)
+            return value
         return super().read(offset, size)
+
+    def _waited(self, status: int | None) -> None:
+        """Timed: a program that reads the same flags again and again waits; the next byte may as well come at once."""
+        self._same_reads = self._same_reads + 1 if status is not None and status == self._last_status else 0
+        self._last_status = status
+        if self._same_reads >= WAITING_READS:
+            self._same_reads = 0
+            self.chip.core.skip()
 
     def write(self, offset: int, value: int, size: int) -> None:
         """See Peripheral; data go the short way."""
