@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
 
-from host import packs
+from host import packs, svd
 from host.boards import Board, MemoryBank
 from host.errors import PackError
 
@@ -26,7 +26,10 @@ class Fact:
 
 
 def check(board: Board) -> list[Fact]:
-    """Core, FPU, highest clock and every memory bank. Raises PackError if no pack is known for the board's chip."""
+    """Core, FPU, highest clock, every memory bank, and what the emulator's models know of registers.
+
+    Raises PackError if no pack is known for the board's chip.
+    """
     if board.cmsis_pack is None:
         raise PackError(f"the manifest of {board.id} names no device of a CMSIS pack")
     entry = packs.entry(board.cmsis_pack)
@@ -37,7 +40,8 @@ def check(board: Board) -> list[Fact]:
         Fact("FPU", "single precision", processor["fpu"], processor["fpu"] in FPUS),
         _clock(board),
     ]
-    return facts + [_memory(bank, entry["memories"]) for bank in board.memory]
+    facts += [_memory(bank, entry["memories"]) for bank in board.memory]
+    return facts + _registers(board)
 
 
 def _clock(board: Board) -> Fact:
@@ -50,21 +54,37 @@ def _clock(board: Board) -> Fact:
     return Fact("clock", ours, f"at most {highest / 1e6:g} MHz", board.clock.hz <= highest)
 
 
+def _registers(board: Board) -> list[Fact]:
+    """Each modelled peripheral beside the pack's SVD file. Other bits are told, but do not fail: these files err."""
+    from host.emulate import agreement, families
+
+    assert board.cmsis_pack is not None
+    pack = packs.installed(board.cmsis_pack)
+    if pack is None or not families.has_model(board.family):
+        return []
+    text = packs.svd(pack, board.cmsis_pack)
+    if text is None:
+        return [Fact("registers", "modelled", "the pack has no SVD file", None)]
+    try:
+        described = svd.parse(text)
+    except ValueError as error:
+        raise PackError(f"{pack}: {error}", "install it again") from None
+    facts = []
+    for found in agreement.compare(board, described):
+        ours = f"{found.registers} registers, {found.fields} fields"
+        other = found.places + [f"other bits in {name}" for name in found.bits]
+        verdict = False if found.places else None if found.bits else True
+        facts.append(Fact(f"model of {found.name}", ours, ", ".join(other) or "the same", verdict))
+    return facts
+
+
 def highest_clock(root: ElementTree.Element, device: str) -> int | None:
     """Dclock of a device in Hz: its own, or what its subfamily or family says."""
     for family in root.iter("family"):
-        for path in _paths(family, device):
+        for path in packs.paths(family, device):
             clocks = [p.get("Dclock") for element in reversed(path) for p in element.findall("processor")]
             return next((int(clock) for clock in clocks if clock), None)
     return None
-
-
-def _paths(element: ElementTree.Element, device: str) -> list[list[ElementTree.Element]]:
-    """Ways from a family down to a device or a variant of that name."""
-    if device in (element.get("Dname"), element.get("Dvariant")):
-        return [[element]]
-    children = [c for c in element if c.tag in ("subFamily", "device", "variant")]
-    return [[element, *path] for child in children for path in _paths(child, device)]
 
 
 def _memory(bank: MemoryBank, memories: dict[str, Any]) -> Fact:

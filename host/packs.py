@@ -198,6 +198,31 @@ def description(pack: Pack) -> ElementTree.Element:
         raise PackError(f"{pack} in the cache is damaged: {error}", "install it again") from None
 
 
+def svd(pack: Pack, device: str) -> bytes | None:
+    """The SVD file that a pack's description names for a device; None if it names none. Raises PackError."""
+    root = description(pack)
+    for family in root.iter("family"):
+        for path in paths(family, device):
+            named = (d.get("svd") for element in reversed(path) for d in element.findall("debug"))
+            name = next((n.replace("\\", "/") for n in named if n), None)
+            if name is None:
+                return None
+            try:
+                with zipfile.ZipFile(pack.file) as archive:
+                    return archive.read(name)
+            except (OSError, KeyError, zipfile.BadZipFile) as error:
+                raise PackError(f"{pack} in the cache is damaged: {error}", "install it again") from None
+    return None
+
+
+def paths(element: ElementTree.Element, device: str) -> list[list[ElementTree.Element]]:
+    """Ways from a family of a description down to a device or a variant of that name."""
+    if device in (element.get("Dname"), element.get("Dvariant")):
+        return [[element]]
+    children = [c for c in element if c.tag in ("subFamily", "device", "variant")]
+    return [[element, *path] for child in children for path in paths(child, device)]
+
+
 def entry(device: str) -> dict[str, Any]:
     """What the index says about a device: memories, processors, algorithms. Raises PackError."""
     found = cache().index.get(device)

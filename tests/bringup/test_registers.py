@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import zipfile
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
 
 from host.emulate.fields import Field, FieldPeripheral, parse_fields
 from host.project import firmware_dir
+from host.svd import parse
 from tests.bringup.bench import Bench
 
 FACTS = Path(__file__).parents[1] / "data" / "registers"
@@ -243,39 +243,16 @@ def test_the_firmware_knows_the_serial_ports_bits():
 # SVD files that pyOCD brings along
 
 
-def joined(fields: dict[str, Field]) -> dict[str, Field]:
-    """With SW0 and SW1, as some files have them, as one field SW too."""
-    more: dict[str, Field] = {}
-    for name, bit in sorted(fields.items(), key=lambda item: item[1].low):
-        if match := re.fullmatch(r"(\D+)(\d)", name):
-            low = more.get(match[1], Field(bit.low, 0))
-            if bit.width == 1 and (match[2] == "0" or bit.low == low.low + low.width):
-                more[match[1]] = Field(low.low, low.width + 1)
-    return {**{n: f for n, f in more.items() if f.width > 1}, **fields}
-
-
 def svd(name: str) -> dict[str, tuple[int, Registers]]:
-    """Peripherals of one of pyOCD's SVD files, derived ones included."""
+    """Peripherals of one of pyOCD's SVD files."""
     import pyocd
 
     with zipfile.ZipFile(Path(pyocd.__file__).parent / "debug" / "svd" / "svd_data.zip") as archive:
-        root = ElementTree.fromstring(archive.read(name))
-    found: dict[str, tuple[int, Registers]] = {}
-    sources = {p.findtext("name"): p for p in root.iter("peripheral")}
-    for block, peripheral in sources.items():
-        origin = sources[peripheral.get("derivedFrom")] if peripheral.get("derivedFrom") else peripheral
-        registers: Registers = {}
-        for register in origin.iter("register"):
-            fields = {
-                f.findtext("name"): Field(int(f.findtext("bitOffset")), int(f.findtext("bitWidth")))
-                for f in register.iter("field")
-            }
-            registers[register.findtext("name")] = (
-                int(register.findtext("addressOffset"), 0),
-                joined(fields),
-            )
-        found[block] = (int(peripheral.findtext("baseAddress"), 0), registers)
-    return found
+        parsed = parse(archive.read(name))
+    return {
+        block: (found.base, {n: (r.offset, r.fields) for n, r in found.registers.items()})
+        for block, found in parsed.items()
+    }
 
 
 # Fields that are wider on an STM32L4+ (RM0351, RM0432).

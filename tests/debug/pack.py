@@ -17,7 +17,7 @@ DESCRIPTION = """<?xml version="1.0" encoding="UTF-8"?>
       <processor Dcore="{core}" DcoreVersion="r0p1" Dfpu="1" Dmpu="1" Dendian="Little-endian"/>
       <subFamily DsubFamily="STM32F405">
         <processor Dclock="{clock}"/>
-        <debug __dp="0" __ap="0"/>
+        <debug __dp="0" __ap="0"{svd}/>
         <device Dname="STM32F405RGTx">
           <memory id="IROM1" start="0x08000000" size="0x100000" startup="1" default="1"/>
           <memory id="IRAM1" start="0x20000000" size="{ram:#x}" init="0" default="1"/>
@@ -40,11 +40,15 @@ def make(
     clock=168_000_000,
     ram=0x20000,
     code: bytes | None = None,
+    svd: bytes | None = None,
 ) -> Path:
-    """The .pack file."""
+    """The .pack file. code: the algorithm, compiled if it is not given; svd: an SVD file to put into it."""
     path = folder / f"Tests.F4_DFP.{version}.pack"
     with zipfile.ZipFile(path, "w") as archive:
-        text = DESCRIPTION.format(version=version, core=core, clock=clock, ram=ram)
+        named = "" if svd is None else r' svd="CMSIS\SVD\STM32F405.svd"'
+        text = DESCRIPTION.format(version=version, core=core, clock=clock, ram=ram, svd=named)
+        if svd is not None:
+            archive.writestr("CMSIS/SVD/STM32F405.svd", svd)
         archive.writestr("Tests.F4_DFP.pdsc", text)
         archive.writestr("Flash/F4.FLM", algorithm(folder) if code is None else code)
     return path

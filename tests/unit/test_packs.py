@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -74,6 +75,31 @@ def test_check_finds_what_differs(bench, run, tmp_path, change, what):
     status, out, err = run("check", F4)
     assert status == errors.PackError.exit_status and out.count("DIFFERS") == 1
     assert f"manifest and pack differ: {F4}: {what}" in err
+
+
+def of_pyocd(name):
+    import pyocd
+
+    with zipfile.ZipFile(Path(pyocd.__file__).parent / "debug" / "svd" / "svd_data.zip") as archive:
+        return archive.read(name)
+
+
+def test_check_compares_the_emulator_s_models_with_the_pack_s_registers(bench, run, tmp_path):
+    described = of_pyocd("STM32F41x.svd")
+    run("install", "--from", str(made.make(tmp_path, code=b"", svd=described)))
+    status, out, err = run("check", F4)
+    assert (status, err) == (0, "")
+    assert "model of RCC" in out and "model of USART3" in out and "DIFFERS" not in out
+    elsewhere = described.replace(
+        b"<baseAddress>0x40007000</baseAddress>", b"<baseAddress>0x40007400</baseAddress>"
+    )
+    assert elsewhere != described
+    run("install", "--from", str(made.make(tmp_path, version="1.3.0", code=b"", svd=elsewhere)))
+    status, out, err = run("check", F4)
+    assert status == errors.PackError.exit_status and out.count("DIFFERS") == 1
+    assert f"manifest and pack differ: {F4}: model of PWR" in err
+    run("install", "--from", str(made.make(tmp_path, version="1.4.0", code=b"", svd=b"hello")))
+    refused(run("check", F4), errors.PackError, "no SVD file")
 
 
 def test_check_without_any_pack(bench, run):
