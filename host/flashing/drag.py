@@ -47,8 +47,14 @@ def why_not(board: Board) -> str | None:
     return None
 
 
-def require(board: Board) -> Path:
-    """The folder where the board's drive is mounted. Raises ProbeMissingError or ProbeChoiceError."""
+def require(job: Job) -> Path:
+    """The folder where the drive is mounted: that of the chosen probe, else by the board's label.
+
+    Raises ProbeMissingError, ProbeChoiceError, FlashError.
+    """
+    board = job.board
+    if job.drive:
+        return Path(job.drive)
     if board.probe is None or board.probe.drive is None:
         raise FlashError(f"the manifest of {board.id} names no USB drive", "use another --method")
     found = mounted(board.probe.drive)
@@ -60,7 +66,7 @@ def require(board: Board) -> Path:
     if len(found) > 1:
         raise ProbeChoiceError(
             f"{len(found)} drives are named {board.probe.drive}: {', '.join(map(str, found))}",
-            "unplug all boards but one, or use --method pyocd with --probe",
+            "choose one with --probe SERIAL, or unplug all boards but one",
         )
     return found[0]
 
@@ -83,7 +89,7 @@ def mount_points() -> list[Path]:
 
 def write(job: Job, progress: Progress, say: plan.Say = lambda text: None) -> Outcome:
     """Copies, flushes, and waits for what the drive says. Raises FlashError's family, DoesNotFitError."""
-    folder = require(job.board)
+    folder = require(job)
     image = plan.joined(job.images)
     with contextlib.suppress(OSError):  # of an earlier try
         (folder / FAILURE_NAME).unlink()

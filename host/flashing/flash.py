@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 
 from host import boards, build
@@ -103,7 +103,7 @@ def find_board(board_id: str | None, serial: str | None = None) -> tuple[Board, 
 def choose_method(board: Board, wanted: str | None = None) -> tuple[str, str]:
     """The method's name and why it is the one. Raises FlashError if none can write this board.
 
-    PlatformIO is never chosen unasked: it calls OpenOCD, as we do.
+    PlatformIO is never chosen unasked: its upload target calls these methods too.
     """
     if wanted:
         return wanted, "asked for"
@@ -220,7 +220,9 @@ def write_images(
     Raises FlashError and its kinds, ToolMissingError.
     """
     say(f"with {METHODS[way.method][1]}: {way.why}")
-    job = Job(board, images, way.probe.serial if way.probe else None, force, dry_run)
+    job = Job(board, images, force=force, dry_run=dry_run)
+    if way.probe:
+        job = replace(job, serial=way.probe.serial, drive=way.probe.drive)
     outcome = _write(method_module(way.method), job, port, build_hash, progress, say)
     return Written(
         method=way.method,
@@ -243,7 +245,6 @@ def _write(
         if len(held) == len(job.images) and not job.force:
             return _all(job.images, plan.UP_TO_DATE)
         if job.dry_run:
-            module.require(job.board)
             return _all(job.images, plan.TO_WRITE if port else plan.UNKNOWN)
     return module.write(job, progress, say)
 

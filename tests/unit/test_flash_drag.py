@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from host import errors
+from host import errors, probes
 from host.flashing import drag
-from tests.debug.boards import F4, F7, refused
+from tests.debug.boards import F4, F7, f767, refused
 
 
 class Drive:
@@ -95,6 +95,15 @@ def test_two_drives_of_the_same_name(bench, host, monkeypatch):
     both = [bench.folder / "NODE_F767ZI", bench.folder / "NODE_F767ZI1"]
     monkeypatch.setattr(drag, "mount_points", lambda: both)
     refused(host("--board", F7, "--method", "drag"), errors.ProbeChoiceError, "2 drives are named", "unplug")
+
+
+def test_of_two_drives_the_one_of_the_chosen_probe(bench, drive, host, monkeypatch):
+    monkeypatch.setattr(drag, "mount_points", lambda: [bench.folder / "NODE_F767ZI1", drive.folder])
+    bench.plug(f767(), "AAA1", "0818")
+    bench.plug(f767(), "BBB2", "0818")
+    monkeypatch.setattr(probes, "_drives", lambda: {"BBB2": str(drive.folder)})
+    status, _, err = host("--board", F7, "--method", "drag", "--probe", "BBB")
+    assert (status, err) == (0, "") and drive.written == bench.image
 
 
 def test_a_drive_that_does_nothing(bench, host, monkeypatch):
