@@ -37,8 +37,8 @@ class Image:
 
 @dataclass(frozen=True)
 class Job:
-    """One call of a method. `serial` and `drive`, the folder of its USB drive, are the chosen probe's; None and empty if
-    there is none or the method finds its own way.
+    """One call of a method. `serial` and `drive`, the folder of its USB drive, are the chosen probe's; None and empty
+    if there is none or the method finds its own way.
 
     Without `dry_run` the flash holds `images` afterwards; with it, nothing is written. `force` writes what is up to
     date as well.
