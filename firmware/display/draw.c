@@ -77,9 +77,16 @@ static uint8_t colour_of(const int8_t *pixel, uint32_t channels, uint32_t x, uin
 void draw_picture(const struct framebuffer *fb, struct box box, const int8_t *source, uint32_t width,
                   uint32_t height, uint32_t channels) {
     const struct box shown = clipped(fb, box);
+    uint32_t last_row = height; /* none */
     for (uint32_t y = 0; y < shown.height; y++) {
-        const int8_t *row = source + y * height / box.height * width * channels;
+        const uint32_t source_row = y * height / box.height;
         uint8_t *to = fb->pixels + (shown.y + y) * fb->width + shown.x;
+        if (channels == 1 && source_row == last_row) { /* not dithered: as the row above */
+            memcpy(to, to - fb->width, shown.width);
+            continue;
+        }
+        last_row = source_row;
+        const int8_t *row = source + source_row * width * channels;
         for (uint32_t x = 0; x < shown.width; x++)
             to[x] = colour_of(row + x * width / box.width * channels, channels, x, y);
     }
