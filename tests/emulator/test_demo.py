@@ -26,6 +26,7 @@ from host.demo.watch import EMULATED_SILENCE_S, watch
 from host.devices import open_device
 from host.oracle.run import run_graph
 from tests.demo.probe import CYCLES, Probe
+from tests.serial_line import SerialLine
 
 SAMPLES = 24
 
@@ -137,3 +138,42 @@ def test_the_display_of_a_board_s_own_image(tmp_path):
     different = np.argwhere((shown[:272] != drawn).any(axis=2))
     assert not len(different), f"{len(different)} pixels differ, the first at y, x = {different[0]}"
     assert (shown[272:] < 128).any()  # the words below: emulated
+
+
+class Recorded:
+    """A transport whose writes are kept."""
+
+    def __init__(self, transport):
+        self._transport, self.written = transport, bytearray()
+
+    def read(self, timeout: float) -> bytes:
+        return self._transport.read(timeout)
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+        self._transport.write(data)
+
+
+def test_commands_at_a_port_whose_device_is_in_demo_mode():
+    """Listening sends nothing; a run just works and leaves no damage behind; a restart brings the demo back."""
+    board, compiled = load_board("emu_stm32f405"), compile_file(digits.model_path())
+    client = open_device(board, plan=demo_region(compiled, board, small(compiled)).image)
+    device = Recorded(client.transport)
+    try:
+        with SerialLine(device) as line:
+            listen = ["demo", "--port", line.path, "--lines", "2"]
+            shown = CliRunner().invoke(cli, listen, catch_exceptions=False)
+            assert shown.exit_code == 0 and shown.stdout.count("tinyconv demo digits: 692,") == 2
+            assert device.written == b""
+            run = ["run", "--board", board.id, "--port", line.path, "--input", "random:1", "--json", "-"]
+            for place in ("ram", "flash"):
+                result = CliRunner().invoke(cli, [*run, "--place", place], catch_exceptions=False)
+                assert json.loads(result.stdout)["bit_exact"] is True
+            with open_device(board, line.path) as host:
+                assert host.session.counts.errors == 0 and host.session.resent_frames == 0
+                host.restart()
+            sent = len(device.written)
+            assert CliRunner().invoke(cli, listen, catch_exceptions=False).exit_code == 0
+            assert len(device.written) == sent
+    finally:
+        client.close()
