@@ -212,10 +212,6 @@ class _Talk:
                 checks.protection(job.board, self._options)
         except FlashError as error:
             return error
-        if "libusb_error_busy" in text or "resource busy" in text:
-            return ProbeBusyError(
-                f"probe {serial} is in use by another program", "end the debugger or IDE that holds it"
-            )
         if "libusb_error_access" in text or "access denied" in text:
             return ProbeMissingError(
                 f"probe {serial} cannot be opened: this user has no permission",
@@ -225,14 +221,16 @@ class _Talk:
             return ProbeMissingError(
                 "openocd finds no ST-Link", f"{PLUG_HINT}; Linux without udev rules: `host udev`"
             )
-        if (
-            self._idcode is not None
-            and job.serial
-            and job.serial not in [p.serial for p in find_probes().probes]
-        ):
+        if job.serial and job.serial not in [p.serial for p in find_probes().probes]:
             return ProbeLostError(
                 f"probe {serial} was unplugged while {'writing' if self.writing else 'connected'}{partial}",
                 "plug it in and run `host flash` again",
+            )
+        if self._idcode is None and "rror" not in text:
+            # 0.12 tells only its debug log that it could not claim the interface
+            return ProbeBusyError(
+                f"openocd cannot use probe {serial} and does not say why{partial}",
+                "it is most likely in use by another program: end the debugger or IDE that holds it",
             )
         if difference := _DIFFERENCE.search("\n".join(self._after_writing())):
             address, read, wrote = (int(n, 0) for n in difference.groups())
