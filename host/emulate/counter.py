@@ -7,6 +7,7 @@ import hashlib
 import os
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,15 @@ from host.project import build_dir
 SOURCE = Path(__file__).parent / "counter.c"
 FLAGS = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-fPIC", "-shared")
 NEVER = 2**64 - 1
+
+
+MAX_BANKS = 16
+
+
+class Bank(ctypes.Structure):
+    """struct bank of counter.c."""
+
+    _fields_ = (("address", ctypes.c_uint32), ("bytes", ctypes.c_uint32), ("host", ctypes.c_void_p))
 
 
 class Counter(ctypes.Structure):
@@ -31,6 +41,11 @@ class Counter(ctypes.Structure):
         ("unmasked", ctypes.c_uint32),
         ("stop", ctypes.c_void_p),
         ("read_register", ctypes.c_void_p),
+        ("block_begin", ctypes.c_uint32),
+        ("block_end", ctypes.c_uint32),
+        ("bank_count", ctypes.c_uint32),
+        ("bank_last", ctypes.c_uint32),
+        ("banks", Bank * MAX_BANKS),
     )
 
 
@@ -54,8 +69,11 @@ def library() -> Path:
     return result
 
 
-def install(engine: Any) -> Counter:
-    """Hooks a counter into a unicorn engine that has translated nothing yet. It lives as long as the engine must."""
+def install(engine: Any, banks: Sequence[tuple[int, Any]]) -> Counter:
+    """Hooks a counter into a unicorn engine that has translated nothing yet. It must live as long as the engine.
+
+    banks: address and ctypes array of each memory that instructions may be in.
+    """
     from unicorn import arm_const, unicorn_const
     from unicorn.unicorn_py3.unicorn import uclib
 
@@ -66,6 +84,9 @@ def install(engine: Any) -> Counter:
         stop=ctypes.cast(uclib.uc_emu_stop, ctypes.c_void_p).value,
         read_register=ctypes.cast(uclib.uc_reg_read, ctypes.c_void_p).value,
     )
+    counter.bank_count = len(banks)
+    for entry, (address, memory) in zip(counter.banks, banks, strict=False):
+        entry.address, entry.bytes, entry.host = address, len(memory), ctypes.addressof(memory)
     handle = ctypes.c_size_t()
     # a range whose end is before its beginning is every address
     status = uclib.uc_hook_add(

@@ -6,7 +6,9 @@ Architecture Reference Manual B1.5), sleeping, faults, system reset. One instruc
 
 from __future__ import annotations
 
+import ctypes
 import heapq
+import mmap
 import struct
 from collections import Counter as Tally
 from collections.abc import Callable
@@ -101,7 +103,7 @@ class Machine:
         models = {"m4": "M4", "m7": "M7", "m33": "M33"}
         self.uc.ctl_set_cpu_model(getattr(arm_const, f"UC_CPU_ARM_CORTEX_{models[board.core]}"))
         self._map_memory(image.flash_contents(board, firmware, plan), family.FLASH_ALIASES)
-        self.counter = counting.install(self.uc)  # before anything is translated
+        self.counter = counting.install(self.uc, self._memories)  # before anything is translated
         self.uc.hook_add(unicorn.UC_HOOK_INTR, self._interrupted)
         self.uc.hook_add(unicorn.UC_HOOK_MEM_INVALID, self._invalid_access)
 
@@ -422,19 +424,23 @@ class Machine:
     # -- memory
 
     def _map_memory(self, flash: dict[int, bytearray], aliases: tuple[int, ...]) -> None:
+        """Memories lie in arrays of ours, so that the counter can look at instructions without asking unicorn."""
         u = self._uc_module
+        self._memories: list[tuple[int, Any]] = []
         for bank in self.board.memory:
             pages = (bank.bytes + PAGE - 1) // PAGE * PAGE
+            memory = (ctypes.c_uint8 * pages).from_buffer(mmap.mmap(-1, pages))
             if bank.kind == "flash":
-                self.uc.mem_map(bank.address, pages, u.UC_PROT_READ | u.UC_PROT_EXEC)
-                self.uc.mem_write(bank.address, bytes(flash[bank.address]))
+                ctypes.memmove(memory, bytes(flash[bank.address]), bank.bytes)
+                addresses, rights = [bank.address], u.UC_PROT_READ | u.UC_PROT_EXEC
+                if bank.address == min(flash):
+                    addresses += aliases
             else:
-                self.uc.mem_map(bank.address, pages, u.UC_PROT_ALL)
-                self.uc.mem_write(bank.address, RAM_JUNK * (bank.bytes // len(RAM_JUNK)))
-        first = next(b for b in self.board.memory if b.kind == "flash")
-        for address in aliases:
-            self.uc.mem_map(address, first.bytes, u.UC_PROT_READ | u.UC_PROT_EXEC)
-            self.uc.mem_write(address, bytes(flash[first.address]))
+                ctypes.memmove(memory, RAM_JUNK * (bank.bytes // len(RAM_JUNK)), bank.bytes)
+                addresses, rights = [bank.address], u.UC_PROT_ALL
+            for address in addresses:
+                self.uc.mem_map_ptr(address, pages, rights, ctypes.addressof(memory))
+                self._memories.append((address, memory))
 
     def _map_peripherals(self) -> None:
         self._blocks: dict[int, Peripheral] = {}

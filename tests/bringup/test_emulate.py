@@ -56,6 +56,16 @@ def test_counts_are_the_same_every_time():
     assert [x.count for x in runs[0].layers] == [x.count for x in runs[1].layers]
 
 
+def test_an_instruction_counts_as_it_does_in_qemu():
+    """The same code on the same core, in QEMU's image of the board and in the board's own."""
+    options = Options(board="emu_stm32f405", source="random:7", predict=False)
+    in_qemu = run(digits.model_path(), options).result
+    here = run(digits.model_path(), emulated("adafruit_feather_f405", source="random:7")).result
+    assert [layer.kernel for layer in here.layers] == [layer.kernel for layer in in_qemu.layers]
+    assert [layer.count for layer in here.layers] == [layer.count for layer in in_qemu.layers]
+    assert here.per_inference == in_qemu.per_inference
+
+
 def test_the_emulator_dies_during_a_conversation():
     with open_device("nucleo_f446re", EMULATE) as client:
         found = subprocess.run(
