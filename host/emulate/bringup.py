@@ -209,6 +209,16 @@ def _checks(machine: Machine, proof: Proof, silent: str, full_speed: bool) -> li
     check(f"{machine.line.rx} is pulled up", port.pull(number) == PULL_UP, port.pull(number))
     check("the FPU is on", system.values["CPACR"] >> 20 & 0xF == 0xF, f"CPACR 0x{system.values['CPACR']:08x}")
     check("a division by zero faults", system.values["CCR"] >> 4 & 1, f"CCR 0x{system.values['CCR']:08x}")
+    if clockless := getattr(chip.clock, "clockless", None):
+        off = [
+            gate
+            for bank in board.memory
+            if bank.kind == "ram"
+            for gate in clockless(bank.address, bank.bytes)
+        ]
+        check(
+            "every RAM bank of the manifest has its clock", not off, ", ".join(off) + " off" if off else "yes"
+        )
     table = system.values["VTOR"]
     check("the vector table is the image's", table == board.firmware_region.address, f"VTOR 0x{table:08x}")
     wrong = _wrong_vectors(machine)

@@ -38,6 +38,20 @@ class Span:
         return f"{self.low / 1e6:.6g} to {mhz(self.high)}"
 
 
+@dataclass(frozen=True)
+class RamClock:
+    """A memory whose clock has to be switched on before it is used: the bit `field` of the register `enable`."""
+
+    start: int
+    end: int
+    enable: str
+    field: str
+
+    def covers(self, address: int, size_bytes: int) -> bool:
+        """Whether a byte of that range is in it."""
+        return self.start < address + size_bytes and address < self.end
+
+
 class Hse:
     """The external oscillator: what the board's manifest says of it, and whether the firmware treats it so.
 

@@ -5,6 +5,8 @@ Writes that are left out are in test_mutations.py, rules without firmware in tes
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from host.boards import load_board
@@ -102,6 +104,17 @@ def with_field(where: str, field: str, wrong: int, right: int | None = None) -> 
 def test_broken_limits_are_named(board_id, intercept, wanted):
     failures = proved(board_id, intercept).failures()
     assert any(wanted in line for line in failures), failures
+
+
+def test_a_ram_bank_without_its_clock_is_told():
+    """A manifest that lets the planner use the RAM of the second domain, which start-up does not switch on."""
+    board, wiring = load_board("nucleo_h743zi"), WIRING["nucleo_h743zi"]
+    more = dataclasses.replace(board.memory[-1], name="sram1", address=0x30000000, bytes=0x40000)
+    with_bank = dataclasses.replace(board, memory=(*board.memory, more))
+    proof = prove(with_bank, build(board).elf, Options(wiring=(wiring.tx, wiring.rx)))
+    assert proof.failures() == [
+        "every RAM bank of the manifest has its clock: AHB2ENR.SRAM1EN, AHB2ENR.SRAM2EN off"
+    ]
 
 
 def test_an_stm32h743_of_revision_y_runs_at_400_mhz():

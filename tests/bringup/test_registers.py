@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from host.boards import load_board
+from host.emulate.agreement import models
 from host.emulate.fields import Field, FieldPeripheral, parse_fields
+from host.flashing import chips
 from host.project import firmware_dir
 from host.svd import parse
 from tests.bringup.bench import Bench
@@ -238,6 +241,14 @@ def test_the_firmware_knows_the_serial_ports_bits():
         assert registers[register][1][twins.get(rest, rest)].mask == mask, f"USART_{register}_{rest}"
         checked += 1
     assert checked >= 9
+
+
+@pytest.mark.parametrize("board_id", ["nucleo_h743zi", "nucleo_h7a3zi_q", "nucleo_u575zi_q"])
+def test_the_models_are_recognised_as_the_chips_that_flashing_expects(board_id):
+    board = load_board(board_id)
+    model = next(m for m in models(board) if m.name == "DBGMCU")
+    assert model.base == chips.registers(board).idcode
+    assert model.read(0, 4) & 0xFFF == chips.dev_id(board)
 
 
 # SVD files that pyOCD brings along

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from host.emulate.clocks import Span
+from host.emulate.clocks import RamClock, Span
 from host.errors import EmulatorError
 
 
@@ -45,6 +45,7 @@ class Part:
     enables: int
     acr_reset: int
     has_smps: bool
+    ram_clocks: tuple[RamClock, ...]
 
 
 def _steps(*rows: tuple[float, int, int]) -> tuple[tuple[int, int, int], ...]:
@@ -97,6 +98,17 @@ MEDIUM_VCO = Span(150e6, 420e6)
 # PLLxRGE by code: the range that the reference clock has to lie in.
 REFERENCE = (Span(1e6, 2e6), Span(2e6, 4e6), Span(4e6, 8e6), Span(8e6, 16e6))
 
+# RAM of the second domain is off after a reset (RM0433 2.4 and 8.7.42, RM0455 2.4 and 8.7.44).
+_H743_RAM = (
+    RamClock(0x30000000, 0x30020000, "AHB2ENR", "SRAM1EN"),
+    RamClock(0x30020000, 0x30040000, "AHB2ENR", "SRAM2EN"),
+    RamClock(0x30040000, 0x30048000, "AHB2ENR", "SRAM3EN"),
+)
+_H7A3_RAM = (
+    RamClock(0x30000000, 0x30010000, "AHB2ENR", "SRAM1EN"),
+    RamClock(0x30010000, 0x30020000, "AHB2ENR", "SRAM2EN"),
+)
+
 # Revision V runs at 480 MHz by the overdrive that revision Y lacks (ES0392; DBGMCU_IDC in RM0433 60.5.8).
 H743_V = Part(
     "STM32H743 revision V",
@@ -110,6 +122,7 @@ H743_V = Part(
     0xD4,
     0x37,
     False,
+    _H743_RAM,
 )
 H743_Y = Part(
     "STM32H743 revision Y",
@@ -123,6 +136,7 @@ H743_Y = Part(
     0xD4,
     0x37,
     False,
+    _H743_RAM,
 )
 H7A3 = Part(
     "STM32H7A3",
@@ -136,6 +150,7 @@ H7A3 = Part(
     0x134,
     0x13,
     True,
+    _H7A3_RAM,
 )
 
 # How VCORE is wired on the boards: UM2407 (MB1364, NUCLEO-H743ZI2: LDO), UM2408 (MB1363, NUCLEO-H7A3ZI-Q: SMPS).

@@ -450,6 +450,11 @@ class Rcc(FieldPeripheral):
                 return bool(self.values[enr] & field.mask)
         return True
 
+    def clockless(self, address: int, size_bytes: int) -> list[str]:
+        """Memories in a range whose clocks are off."""
+        clocks = [c for c in self.part.ram_clocks if c.covers(address, size_bytes)]
+        return [f"{c.enable}.{c.field}" for c in clocks if not self.get(c.enable, c.field)]
+
     # Limits
 
     def settle(self) -> None:

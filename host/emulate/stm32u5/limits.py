@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from host.emulate.clocks import Span
+from host.emulate.clocks import RamClock, Span
 
 
 @dataclass(frozen=True)
@@ -90,4 +90,11 @@ MSI_HZ = (
     200_000,
     133_000,
     100_000,
+)
+# All on after a reset (RM0456 2.3.1 and 11.8.25 to 11.8.28).
+RAM_CLOCKS = (
+    RamClock(0x20000000, 0x20030000, "AHB1ENR", "SRAM1EN"),
+    RamClock(0x20030000, 0x20040000, "AHB2ENR1", "SRAM2EN"),
+    RamClock(0x20040000, 0x200C0000, "AHB2ENR1", "SRAM3EN"),
+    RamClock(0x28000000, 0x28004000, "AHB3ENR", "SRAM4EN"),
 )

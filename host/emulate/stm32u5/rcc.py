@@ -6,7 +6,7 @@ from host.emulate.clocks import HPRE, PLL_LOCK_US, PPRE, Hse, PllSetting, check_
 from host.emulate.fields import FieldPeripheral, FieldRegister, register
 from host.emulate.peripheral import Chip, Ready
 from host.emulate.stm32u5.flash import Flash
-from host.emulate.stm32u5.limits import BOOST_DIVIDERS, MSI_HZ, MULTIPLIER, REFERENCE
+from host.emulate.stm32u5.limits import BOOST_DIVIDERS, MSI_HZ, MULTIPLIER, RAM_CLOCKS, REFERENCE
 from host.emulate.stm32u5.pwr import Pwr
 
 HSI16_HZ = 16_000_000
@@ -414,6 +414,11 @@ class Rcc(FieldPeripheral):
             if field := known.fields.get(f"{name}EN"):
                 return bool(self.values[enr] & field.mask)
         return True
+
+    def clockless(self, address: int, size_bytes: int) -> list[str]:
+        """Memories in a range whose clocks are off."""
+        clocks = [c for c in RAM_CLOCKS if c.covers(address, size_bytes)]
+        return [f"{c.enable}.{c.field}" for c in clocks if not self.get(c.enable, c.field)]
 
     # Limits
 
