@@ -154,8 +154,11 @@ def _work(job: Job, session: Session, progress: Progress, say: plan.Say, state: 
         session.target.reset()
         return Outcome(tuple(regions), verified=False)
     if any(changed.values()):
+        behind = _plan_behind(job, session, changed)
         state.writing = True
         held = _write(job, session, changed, progress)
+        if behind is not None:
+            _restore(job.board, session, behind)
         state.writing = False
     for image, got in zip(job.images, held, strict=True):
         checks.verified(job.board, image, got)
@@ -191,6 +194,38 @@ def _write(job: Job, session: Session, changed: dict[str, list[Image]], progress
         for image in job.images:
             changed[image.name] = _sectors(session, image, None)
     return held
+
+
+def _plan_behind(job: Job, session: Session, changed: dict[str, list[Image]]) -> Image | None:
+    """The sector of a plan that this job does not write, if it lies right behind the last sector that is erased."""
+    if any(image.name == "plan" for image in job.images):
+        return None
+    at = max(sector.end for sectors in changed.values() for sector in sectors)
+    region = session.target.memory_map.get_region_for_address(at - 1)
+    last = region.flash.get_sector_info(at - 1)
+    end = last.base_addr + last.size
+    region = session.target.memory_map.get_region_for_address(end)
+    plan_region = job.board.plan_region
+    if region is None or not region.is_flash or not plan_region.address <= end < plan_region.end:
+        return None
+    size = region.flash.get_sector_info(end).size
+    data = _read_all(session, (Image("plan", end, bytes(size)),), lambda count: None)[0]
+    return None if data.count(plan.ERASED) == size else Image("plan", end, data)
+
+
+def _restore(board: Board, session: Session, sector: Image) -> None:
+    """Writes a sector back that an erase of the one before it took as well, see _write(); so it needs no erasing."""
+    if _read_all(session, (sector,), lambda count: None)[0] == sector.data:
+        return
+    flash = session.target.memory_map.get_region_for_address(sector.address).flash
+    page_bytes = flash.get_page_info(sector.address).size
+    flash.init(flash.Operation.PROGRAM)
+    for at in range(0, len(sector.data), page_bytes):
+        page = sector.data[at : at + page_bytes]
+        if page.count(plan.ERASED) < len(page):
+            flash.program_page(sector.address + at, list(page))
+    flash.cleanup()
+    checks.verified(board, sector, _read_all(session, (sector,), lambda count: None)[0])
 
 
 def _program(session: Session, sectors: list[Image], progress: Progress) -> None:

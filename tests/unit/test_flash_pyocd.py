@@ -71,6 +71,20 @@ def test_an_algorithm_that_erases_too_much_is_found_and_mended(bench, host):
     assert "140,000 bytes in changed sectors" in out
 
 
+def test_a_plan_behind_the_firmware_survives_such_an_algorithm(bench, host):
+    bench.rebuild(seed=2, size=140_000)
+    chip = h743()
+    bench.plug(chip)
+    plan = bytes(range(1, 256)) * 20
+    chip.array.data[PLAN - FIRMWARE : PLAN - FIRMWARE + len(plan)] = plan
+    status, _, err = host("--board", H7)
+    assert (status, err) == (0, "")
+    assert 2 in chip.array.erased_sectors, "the plan's sector was not erased, so nothing is shown here"
+    assert chip.array.data[:140_000] == bench.image
+    assert chip.array.data[PLAN - FIRMWARE : PLAN - FIRMWARE + len(plan)] == plan
+    assert chip.array.data[PLAN - FIRMWARE + len(plan) :].count(0xFF) == (2 << 20) - 0x40000 - len(plan)
+
+
 def test_firmware_and_plan(bench, host, tmp_path):
     from host.data import digits
 
