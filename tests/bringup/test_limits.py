@@ -81,7 +81,7 @@ def with_field(where: str, field: str, wrong: int, right: int | None = None) -> 
         (
             "nucleo_l4r5zi",
             with_field("RCC.PLLCFGR", "PLLM", 0, right=1),
-            "the PLL's input is 16 MHz, outside 2.66 to 8",
+            "the PLL's input is 16 MHz, outside 4 to 8",
         ),
         ("nucleo_l4r5zi", with_field("PWR.CR1", "VOS", 2), "more than the 26 MHz that range 2 allows"),
         (

@@ -66,7 +66,7 @@ def pll(**fields: int):
         (moved(STEPS, "half", "a microsecond"), "without HCLK divided by two"),
         (changed(STEPS, wait_states=lambda b: b.set("FLASH.ACR", LATENCY=4)), "has 4 wait states; 120 MHz"),
         (moved(STEPS, "MSI", "boost"), "the flash has 0 wait states; 48 MHz in range 1 normal need 2"),
-        (changed(STEPS, source=pll(PLLM=2)), "input is 16 MHz, outside 2.66 to 8 MHz"),
+        (changed(STEPS, source=pll(PLLM=2)), "input is 16 MHz, outside 4 to 8 MHz"),
         (changed(STEPS, source=pll(PLLN=7)), "PLLN = 7, outside 8 to 127"),
         (changed(STEPS, source=pll(PLLN=127)), "VCO runs at 508 MHz, outside the 64 to 344 MHz"),
         (changed(STEPS, source=pll(PLLSRC=0)), "the PLL is switched on without a running input clock"),

@@ -32,8 +32,8 @@ RANGE_2 = Range(
     (8_000_000, 16_000_000, 26_000_000),
 )
 
-# RM0432 6.4.4, PLLM: what the VCO may be fed with.
-REFERENCE = Span(2.66e6, 8e6)
+# What the PLL may be fed with: RM0432 6.4.4 says 2.66 to 8 MHz, ST's own drivers 4 to 16; this much is in both.
+REFERENCE = Span(4e6, 8e6)
 MULTIPLIER = range(8, 128)
 # RM0432 6.4.1, MSIRANGE; further codes are not allowed.
 MSI_HZ = (
