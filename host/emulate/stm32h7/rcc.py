@@ -322,7 +322,9 @@ class Rcc(FieldPeripheral):
             )
         if number == 1 and pll.p:
             self.chip.require(
-                pll.p == 1 or pll.p % 2 == 0, f"PLL1 divides by an odd DIVP1 of {pll.p}, which is not allowed", section
+                pll.p == 1 or pll.p % 2 == 0,
+                f"PLL1 divides by an odd DIVP1 of {pll.p}, which is not allowed",
+                section,
             )
 
     def _locked(self, what: str, numbers: tuple[int, ...], section: str) -> bool:
