@@ -252,7 +252,9 @@ def test_a_port_that_does_not_exist():
 
 
 def test_a_real_board_needs_a_port():
-    refused(errors.PortError, "run", "--board", "adafruit_feather_f405", saying=("--port", "host ports"))
+    refused(
+        errors.PortChoiceError, "run", "--board", "adafruit_feather_f405", saying=("--port", "host ports")
+    )
 
 
 def path_without(tmp_path: Path, *tools: str) -> dict[str, str]:
