@@ -4,6 +4,7 @@ noticed by the rule that it breaks.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -17,6 +18,8 @@ from host.demo.region import demo_region
 from host.emulate.ltdc import Ltdc
 from host.emulate.machine import Machine
 from host.emulate.peripheral import Options
+from host.project import firmware_dir
+from tests.bringup.test_registers import members, svd
 
 BOARD = "disco_f746ng"
 MOST_INSTRUCTIONS = 60_000_000
@@ -127,6 +130,23 @@ def test_a_wrong_register_is_noticed(flash, message):
 
 
 @pytest.mark.parametrize(
+    "register",
+    [
+        *(f"LTDC.{name}" for name in ("BPCR", "AWCR", "TWCR", "GCR", "SRCR")),
+        *(f"LTDC.L1{name}" for name in ("CR", "WHPCR", "WVPCR", "PFCR", "CFBAR", "CFBLR", "CFBLNR", "CLUTWR")),
+        "RCC.PLLSAICFGR", "RCC.DCKCFGR1",
+    ],
+)  # fmt: skip
+def test_a_write_that_is_missing_is_seen(flash, register):
+    """By a broken rule, or by another picture. Without SSCR's, syncs are one clock long, which the panel takes."""
+    whole, board = Board(flash), Board(flash, {register: lambda v: None})
+    whole.run()
+    board.run()
+    assert board.changed > 0 and whole.picture.any()
+    assert board.noticed or not np.array_equal(board.picture, whole.picture)
+
+
+@pytest.mark.parametrize(
     ("register", "change"),
     [
         ("LTDC.GCR", lambda v: v & ~1),  # never on
@@ -178,3 +198,37 @@ def test_the_display_goes_dark_when_a_host_comes(flash):
     machine.run(max_instructions=MOST_INSTRUCTIONS)
     assert machine.line.sent().endswith(b"\0") and board.noticed == []
     assert not board.display.on and not board.display.lit and not machine.chip.enabled("LTDC")
+
+
+# Bits of the driver's macros, by the register and field that they mean.
+MACROS = {
+    "LTDC_GCR_LTDCEN": ("GCR", "LTDCEN"),
+    "LTDC_SRCR_IMR": ("SRCR", "IMR"),
+    "LTDC_LXCR_LEN": ("L1CR", "LEN"),
+    "LTDC_LXCR_CLUTEN": ("L1CR", "CLUTEN"),
+}
+
+
+def test_model_and_driver_agree_with_the_svd_file_of_an_f429(flash):
+    """It has the same block at the same address; of the STM32F7 no SVD file is at hand."""
+    base, registers = svd("STM32F429x.svd")["LTDC"]
+    model = Board(flash).display
+    assert model.base == base
+    for register in model.REGISTERS:
+        offset, fields = registers[register.name]
+        assert register.offset == offset, register.name
+        there = sum(field.mask for field in fields.values())
+        assert there & ~(register.writable | register.readonly) == 0, f"{register.name}: a field is missing"
+    text = (firmware_dir() / "port" / "stm32f7" / "lcd.c").read_text()
+    found = members(text)
+    starts = {name: int(at, 16) for name, at in re.findall(r"struct (\w+) \*\)(0x[0-9a-f]+)u\)", text)}
+    compared = 0
+    for structure, prefix in (("ltdc", ""), ("ltdc_layer", "L1")):
+        for name, offset in found[structure].items():
+            if not name.startswith("reserved"):
+                assert starts[structure] + offset == base + registers[prefix + name][0], name
+                compared += 1
+    assert compared == 25
+    for macro, (register, field) in MACROS.items():
+        shift = re.search(rf"#define {macro}\s+\(1u << (\d+)\)", text)
+        assert shift and 1 << int(shift[1]) == registers[register][1][field].mask, macro
