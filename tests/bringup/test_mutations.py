@@ -29,6 +29,7 @@ REDUNDANT = (
     ("*_f*", "FLASH.ACR", 0, "caches off before they are emptied; a reset has them off, a debugger's jump has not"),
     ("nucleo_l4*", "FLASH.ACR", 1, "caches are on but empty after a reset, and not so after programming"),
     ("nucleo_u5*", "ICACHE.CR", 0, "a reset invalidates the cache too (RM0456 8.4), a debugger's jump does not"),
+    ("nucleo_h7a3*", "PWR.SRDCR", 0, "scale 1 on the way to scale 0; the model takes scale 0 at once too"),
     ("nucleo_[hlu]*", "*U*ART?.CR1", 0, "FIFOEN before UE, as the manuals want it; the models take both at once too"),
 )  # fmt: skip
 

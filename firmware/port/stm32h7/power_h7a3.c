@@ -41,7 +41,7 @@ static bool scale_starts(uint32_t scale) {
     return wait_for(&PWR->D3CR, PWR_D3CR_VOSRDY, PWR_D3CR_VOSRDY);
 }
 
-/* Scale 0 is reached from scale 1 only: asked for at once it never becomes ready. */
+/* Scale 0 by way of scale 1, as stm32h7xx-hal does it on the Nucleo-H7A3ZI-Q (its pull request 429). */
 bool power_scale_starts(uint32_t core_hz) {
     (void)core_hz;
     return scale_starts(PWR_SRDCR_VOS_SCALE1) && scale_starts(PWR_SRDCR_VOS_SCALE0);
