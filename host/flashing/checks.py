@@ -10,9 +10,9 @@ from host.flashing.plan import Image
 UNLOCK = "`STM32_Programmer_CLI -c port=SWD -ob RDP=0xAA`, which erases the whole flash"
 
 
-def chip(board: Board, idcode: int, probe: str) -> None:
+def chip(board: Board, idcode: int, cpuid: int, probe: str) -> None:
     """Raises WrongBoardError unless DBGMCU_IDCODE is that of the board's chip."""
-    expected, actual = chips.dev_id(board), idcode & 0xFFF
+    expected, actual = chips.dev_id(board), chips.identity(idcode, cpuid)
     if expected is None:
         raise FlashError(
             f"nobody has described how to recognise {board.mcu}", "add it to host/flashing/chips.py"

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from host.boards import Board
 
+CPUID = 0xE000ED00
+CORTEX_M4 = 0xC24  # CPUID's part number, bits 15 to 4
 RDP_OPEN = 0xAA
 RDP_HALF = 0x55  # STM32U5 with TrustZone: level 0.5, non-secure debugging and flash stay open
 RDP_FOREVER = 0xCC
@@ -45,6 +47,12 @@ _REGISTERS = {
     "stm32l4": Registers(0xE0042000, 0x40022020, 0),  # RM0432, FLASH_OPTR
     "stm32u5": Registers(0xE0044000, 0x40022040, 0),  # RM0456, FLASH_OPTR
 }
+
+
+def identity(idcode: int, cpuid: int) -> int:
+    """DEV_ID of a chip. An STM32F405 or F407 of revision A says 0x411, an STM32F2 with another core too (ES0182)."""
+    number = idcode & 0xFFF
+    return 0x413 if number == 0x411 and cpuid >> 4 & 0xFFF == CORTEX_M4 else number
 
 
 def registers(board: Board) -> Registers | None:

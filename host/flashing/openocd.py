@@ -110,6 +110,7 @@ def command(program: str, job: Job, files: list[Path], under_reset: bool = False
     variables = {
         "images": f"{{{images}}}",
         "idcode": f"{where.idcode:#x}",
+        "cpuid": f"{chips.CPUID:#x}",
         "options": f"{where.options:#x}",
         "dev_id": f"{dev_id:#x}",
         "shift": str(where.rdp_shift),
@@ -145,6 +146,7 @@ class _Talk:
         self._verified: set[str] = set()
         self._current = ""
         self._idcode: int | None = None
+        self._cpuid = 0
         self._options: int | None = None
 
     def line(self, text: str) -> None:
@@ -154,7 +156,9 @@ class _Talk:
             return
         word, *rest = text.removeprefix(_MARK).split()
         value = rest[0] if rest else ""
-        if word == "idcode":
+        if word == "cpuid":
+            self._cpuid = int(value, 0)
+        elif word == "idcode":
             self._idcode = int(value, 0)
         elif word == "options":
             self._options = int(value, 0)
@@ -207,7 +211,7 @@ class _Talk:
         partial = f"; {PARTIAL}" if self.writing else "; nothing was written"
         try:
             if self._idcode is not None:
-                checks.chip(job.board, self._idcode, serial)
+                checks.chip(job.board, self._idcode, self._cpuid, serial)
             if self._options is not None:
                 checks.protection(job.board, self._options)
         except FlashError as error:

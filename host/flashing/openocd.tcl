@@ -1,6 +1,6 @@
 # Run by openocd.py after the interface and the target are configured. It sets:
 #   images   name, file, address of each image, in one flat list
-#   idcode, options   addresses of the chip's identity and of its option register
+#   idcode, cpuid, options   addresses of the chip's and the core's identity and of the option register
 #   dev_id   expected low 12 bits of the identity
 #   shift, open_levels   the option register's RDP byte and the values of it that leave the flash open
 #   force, dry_run   0 or 1
@@ -19,8 +19,13 @@ proc holds {file address} { return [expr {![catch {verify_image $file $address b
 init
 halt
 set got [read_word $idcode]
+set core [read_word $cpuid]
+tell cpuid [format 0x%08x $core]
 tell idcode [format 0x%08x $got]
-if {($got & 0xfff) != $dev_id} { shutdown error }
+# an STM32F405 or F407 of revision A says 0x411, see chips.py
+set got [expr {$got & 0xfff}]
+if {$got == 0x411 && (($core >> 4) & 0xfff) == 0xc24} { set got 0x413 }
+if {$got != $dev_id} { shutdown error }
 set got [read_word $options]
 tell options [format 0x%08x $got]
 if {[lsearch -exact $open_levels [expr {($got >> $shift) & 0xff}]] < 0} { shutdown error }

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 from host import packs
 from host.boards import Board
 from host.errors import FlashError, PackError
-from host.flashing import checks, explain, plan
-from host.flashing.chips import registers
+from host.flashing import checks, chips, explain, plan
 from host.flashing.choice import quiet_pyocd
 from host.flashing.plan import Image, Job, Outcome, Progress, Region
 from host.project import build_dir
@@ -126,7 +125,7 @@ def _check_chip(board: Board, probe: DebugProbe, say: plan.Say) -> str:
 
 
 def _identify(board: Board, probe: DebugProbe, mode: str) -> None:
-    where = registers(board)
+    where = chips.registers(board)
     if where is None:
         raise FlashError(
             f"nobody has described how to recognise {board.mcu}", "add it to host/flashing/chips.py"
@@ -138,7 +137,7 @@ def _identify(board: Board, probe: DebugProbe, mode: str) -> None:
             idcode = session.target.read32(where.idcode)
         except TransferFaultError:  # another family has nothing there
             raise checks.foreign(board, probe.unique_id) from None
-        checks.chip(board, idcode, probe.unique_id)
+        checks.chip(board, idcode, session.target.read32(chips.CPUID), probe.unique_id)
         checks.protection(board, session.target.read32(where.options))
 
 

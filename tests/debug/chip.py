@@ -47,6 +47,7 @@ class Chip:
         self.registers: dict[int, int] = {}  # peripherals that only keep what is written
         self.resets = 0
         self.powered = True
+        self.cpuid = CPUIDS[core]
         self.hang_in_ram = False  # the started code never ends
         self._ram = ram
         self._uc = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
@@ -148,7 +149,7 @@ class Chip:
             )
             self._reset_seen = False
             return value
-        known = {DEMCR: self.demcr, DCRDR: self.dcrdr, DFSR: self.dfsr, CPUID: CPUIDS[self.core]}
+        known = {DEMCR: self.demcr, DCRDR: self.dcrdr, DFSR: self.dfsr, CPUID: self.cpuid}
         known |= {0xE000EF40: 0x10110021, 0xE0001000: 0x40000000}
         known[0xE0002000] = 0x00000260 | self._debug.get(0xE0002000, 0) & 1
         if address in known:

@@ -12,6 +12,7 @@ import pytest
 from host import errors, packs
 from tests.debug import pack as made
 from tests.debug.boards import F4, f405, refused
+from tests.debug.probe import SimulatedProbe
 
 FEATHER = "adafruit_feather_f405"
 
@@ -42,6 +43,20 @@ def test_a_board_that_pyocd_does_not_know_is_flashed_from_an_installed_pack(benc
     assert chip.array.data[:40_000] == bench.image
     assert chip.array.erased_sectors == [0, 1, 2]  # of 16 KiB, as the algorithm says
     assert chip.array.programmed_bytes < 42_000  # nothing but whole pages of 1 KiB
+
+
+def test_an_old_stm32f405_says_the_dev_id_of_an_stm32f2(bench, host, run, tmp_path):
+    run("install", F4, "--from", str(made.make(tmp_path)))
+    chip = f405()
+    chip.idcode = {0xE0042000: 0x20006411}
+    bench.plug(chip)
+    assert host("--board", F4)[0] == 0
+    m3 = f405()
+    m3.cpuid = 0x412FC230
+    m3.idcode = chip.idcode
+    SimulatedProbe.plugged.clear()
+    bench.plug(m3)
+    refused(host("--board", F4), errors.WrongBoardError, "DEV_ID 0x411", "nothing was written")
 
 
 def test_list_tells_what_pyocd_knows_and_what_needs_a_pack(bench, run, tmp_path):
