@@ -41,6 +41,7 @@ BURST_BYTES = 2048
 # Of many reads of one register in a row only some ask its model, so that no flag is seen later than by 1/16 of the
 # waiting: that is the costliest thing that firmware does here.
 POLL_BITS = 5
+ENABLE_CYCLES = 2
 # Not timed: how often a program that does not sleep is offered what could have arrived meanwhile.
 OFFER_US = 1000.0
 
@@ -118,6 +119,9 @@ class Machine:
         # What changes by itself from one instruction to the next; other flags may be seen a few polls late.
         self._impatient = {self.system, self.dwt, *self.usarts}
         self._polled = self._polls = self._poll_value = 0
+        self._clock = self.chip.clock
+        self._fresh: set[str] = set()
+        self._fresh_since = 0
         self._map_peripherals()
         self._start()
 
@@ -460,6 +464,8 @@ class Machine:
             self.chip.violate(f"a read of 0x{address:08x}, where no peripheral is modelled")
             self.fault(system.BUS_FAULT, PRECISERR | BFARVALID, address)
             return 0
+        if self._fresh:
+            self._check_fresh(peripheral)
         if peripheral in self._impatient:
             return peripheral.read(address - peripheral.base, size)
         if address != self._polled:
@@ -477,7 +483,27 @@ class Machine:
             self.fault(system.BUS_FAULT, PRECISERR | BFARVALID, address)
             return
         self._polled = 0
+        if self._fresh:
+            self._check_fresh(peripheral)
+        if peripheral is not self._clock:
+            peripheral.write(address - peripheral.base, value, size)
+            return
+        before = self._clocked()
         peripheral.write(address - peripheral.base, value, size)
+        self._fresh = self._clocked() - before
+        self._fresh_since = self.counter.count
+
+    def _clocked(self) -> set[str]:
+        return {p.name for p in self.chip.peripherals if p.NEEDS_CLOCK and self.chip.enabled(p.name)}
+
+    def _check_fresh(self, peripheral: Peripheral) -> None:
+        """A clock that was enabled reaches its block two cycles later: RM0090 7.2.14 and the others' like it."""
+        if self.counter.count - self._fresh_since >= ENABLE_CYCLES:
+            self._fresh = set()
+        elif peripheral.name in self._fresh:
+            self.chip.violate(
+                f"{peripheral.name} is used at once after its clock is enabled", "RM0090 7.2.14"
+            )
 
     # -- registers
 

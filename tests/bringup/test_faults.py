@@ -92,3 +92,19 @@ def test_a_fault_in_the_fault_handler_locks_up(machine):
     machine.system.values["VTOR"] = place
     with pytest.raises(Lockup, match="a fault in a fault handler"):
         machine.run(max_instructions=1000)
+
+
+@pytest.mark.parametrize("waits", [0, 1])
+def test_a_block_is_not_used_at_once_after_its_clock_is_enabled(waits):
+    board = load_board("nucleo_f446re")
+    machine = Machine(board, build(board).elf)
+    machine.run()
+    str_r1_r2, ldr_r3_r2, ldr_r3_r4 = 0x6011, 0x6813, 0x6823
+    address = jump(machine, UDF, machine.chip.find("RCC").values["AHB1ENR"] | 1 << 2)
+    code = [str_r1_r2, *[ldr_r3_r2] * waits, ldr_r3_r4, UDF]
+    machine.uc.mem_write(address, struct.pack(f"<{len(code)}H", *code))
+    machine.uc.reg_write(arm.UC_ARM_REG_R2, 0x40023830)
+    machine.uc.reg_write(arm.UC_ARM_REG_R4, 0x40020800)
+    machine.run(max_instructions=1_000_000)
+    told = [v.what for v in machine.chip.violations]
+    assert told == ([] if waits else ["GPIOC is used at once after its clock is enabled"])
