@@ -261,7 +261,8 @@ def _check_board(board: Board, hello: Hello) -> None:
 def _code_bytes(board: Board, hello: Hello, options: Options) -> int | None:
     """Flash that the device's firmware takes, if it is the one that we build."""
     if options.firmware:
-        return build.elf_sizes(options.firmware).code_bytes
+        raw = options.firmware.suffix == ".bin"
+        return options.firmware.stat().st_size if raw else build.elf_sizes(options.firmware).code_bytes
     try:
         firmware = build.build(board)
     except ToolMissingError:

@@ -1,4 +1,4 @@
-"""A board in an instruction emulator: memories, core, exceptions, and the family's peripherals.
+"""A board in an instruction emulator: the engine, what it leaves out of a core, and the family's peripherals.
 
 unicorn runs the instructions; everything that it leaves out of a Cortex-M is in here: exception entry and exit (Armv7-M
 Architecture Reference Manual B1.5), sleeping, faults, system reset. One instruction takes one cycle.
@@ -6,9 +6,7 @@ Architecture Reference Manual B1.5), sleeping, faults, system reset. One instruc
 
 from __future__ import annotations
 
-import ctypes
 import heapq
-import mmap
 import struct
 from collections import Counter as Tally
 from collections.abc import Callable
@@ -18,17 +16,14 @@ from typing import Any
 from host.boards import Board
 from host.emulate import counter as counting
 from host.emulate import families, image, system
+from host.emulate.bus import Bus
+from host.emulate.engine import Engine
 from host.emulate.line import Line
-from host.emulate.peripheral import Chip, Options, Peripheral
+from host.emulate.peripheral import Chip, Options
 from host.emulate.usart import BITS_PER_BYTE, _Usart
-from host.errors import EmulatorError, ToolMissingError
+from host.errors import EmulatorError
 
-PERIPHERALS = (0x40000000, 0x20000000)  # address, bytes
-PRIVATE_BUS = (0xE0000000, 0x00100000)
-BLOCK_BITS = 10  # no two peripherals share one KB
-PAGE = 0x1000
 NOWHERE = 0xFFFFFFFE  # an address that is never reached
-RAM_JUNK = b"\xa5\x5a\xc3\x3c"  # what RAM holds at power-on: nothing to rely on
 BASIC_FRAME, FP_FRAME = 8, 26  # words
 RETURN_TO_THREAD_MSP, RETURN_TO_HANDLER = 0xFFFFFFF9, 0xFFFFFFF1
 NO_FP = 1 << 4  # of EXC_RETURN: the frame is a basic one
@@ -38,30 +33,19 @@ WFI, WFE = 0xBF30, 0xBF20
 UNICORN_EXCEPTION_RETURN, UNICORN_SVC, UNICORN_STACK_LIMIT = 8, 2, 19
 # Not timed: bytes that firmware which sleeps gets at once. Less than any port's ring of received bytes.
 BURST_BYTES = 2048
-# Of many reads of one register in a row only some ask its model, so that no flag is seen later than by 1/16 of the
-# waiting: that is the costliest thing that firmware does here.
-POLL_BITS = 5
-ENABLE_CYCLES = 2
 # Not timed: how often a program that does not sleep is offered what could have arrived meanwhile.
 OFFER_US = 1000.0
 
-IACCVIOL, UNDEFINSTR, INVSTATE, STKOF, PRECISERR, BFARVALID, STKERR, IBUSERR = (
-    1,
-    1 << 16,
-    1 << 17,
-    1 << 20,
-    1 << 9,
-    1 << 15,
-    1 << 12,
-    1 << 8,
-)
+# Bits of CFSR.
+UNDEFINSTR, INVSTATE, STKOF = 1 << 16, 1 << 17, 1 << 20
+IBUSERR, PRECISERR, STKERR, BFARVALID = 1 << 8, 1 << 9, 1 << 12, 1 << 15
 
 
 class Lockup(EmulatorError):
     """A fault inside the handler of a fault: the core stops for good."""
 
 
-class Machine:
+class Machine(Engine):
     """A board that has just been switched on; run() executes it.
 
     `firmware` is an ELF file or a raw image. Peripherals' notes are in `chip`, the serial line is `line`.
@@ -73,16 +57,9 @@ class Machine:
     def __init__(
         self, board: Board, firmware: Path, plan: bytes | None = None, options: Options | None = None
     ):
-        try:
-            import unicorn
-            from unicorn import arm_const
-        except ImportError:
-            raise ToolMissingError(
-                "the instruction emulator unicorn is not installed", "pip install 'unicorn>=2.1,<3'"
-            ) from None
-        self._uc_module, self._arm = unicorn, arm_const
         family = families.load(board.family)
         options = options or Options()
+        super().__init__(board, image.flash_contents(board, firmware, plan), family.FLASH_ALIASES)
         self.board = board
         self.line = Line(board.uart.baud, *(options.wiring or (board.uart.tx or "", board.uart.rx or "")))
         self.on_idle: Callable[[], bool] = lambda: False
@@ -100,13 +77,8 @@ class Machine:
         self._fault: tuple[int, int, int | None] = (0, 0, None)
         self._stopping = False
 
-        self.uc = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
-        models = {"m4": "M4", "m7": "M7", "m33": "M33"}
-        self.uc.ctl_set_cpu_model(getattr(arm_const, f"UC_CPU_ARM_CORTEX_{models[board.core]}"))
-        self._map_memory(image.flash_contents(board, firmware, plan), family.FLASH_ALIASES)
-        self.counter = counting.install(self.uc, self._memories)  # before anything is translated
-        self.uc.hook_add(unicorn.UC_HOOK_INTR, self._interrupted)
-        self.uc.hook_add(unicorn.UC_HOOK_MEM_INVALID, self._invalid_access)
+        self.uc.hook_add(self.unicorn.UC_HOOK_INTR, self._interrupted)
+        self.uc.hook_add(self.unicorn.UC_HOOK_MEM_INVALID, self._invalid_access)
 
         self.chip = Chip(board, self, options, pin_functions=family.PIN_FUNCTIONS)
         self.chip.line = self.line
@@ -116,13 +88,7 @@ class Machine:
         self.dwt = system.CycleCounter(self.chip, self.system)
         self.chip.add([self.system, self.dwt])
         self.usarts = [p for p in self.chip.peripherals if isinstance(p, _Usart)]
-        # What changes by itself from one instruction to the next; other flags may be seen a few polls late.
-        self._impatient = {self.system, self.dwt, *self.usarts}
-        self._polled = self._polls = self._poll_value = 0
-        self._clock = self.chip.clock
-        self._fresh: set[str] = set()
-        self._fresh_since = 0
-        self._map_peripherals()
+        Bus(self, self.chip, {self.system, self.dwt, *self.usarts}, self._no_peripheral)
         self._start()
 
     # -- what peripherals ask (peripheral.Core)
@@ -175,7 +141,7 @@ class Machine:
                 )
             self._run_timers()
             exception = self.system.wanted()
-            masked = exception is not None and exception >= 4 and self._read("PRIMASK") & 1
+            masked = exception is not None and exception >= 4 and self.register("PRIMASK") & 1
             if exception is not None and not masked:
                 self._enter(exception)
             self.counter.unmasked = bool(masked)
@@ -205,11 +171,11 @@ class Machine:
         counter.stop_at = max(0, min(next_timer, limit if limit is not None else counting.NEVER))
         self._cause = ""
         try:
-            self.uc.emu_start(self._read("PC") | 1, NOWHERE)
-        except self._uc_module.UcError as error:
+            self.uc.emu_start(self.register("PC") | 1, NOWHERE)
+        except self.unicorn.UcError as error:
             self._engine_failed(error)
             return "fault"
-        pc = self._read("PC")
+        pc = self.register("PC")
         if counter.attend:
             counter.attend = 0
             self.on_attend()
@@ -217,13 +183,13 @@ class Machine:
         if self._cause == "return":
             self._leave(pc)
         elif self._cause == "fault":
-            self._write("PC", counter.pc)
+            self.set_register("PC", counter.pc)
             self._raise_fault()
         elif self._cause == "svc":
             self.system.faults.add(system.SVCALL)
         elif self._cause == "reset":
             self._reset()
-        elif pc == counter.pc + 2 and self._halfword(counter.pc) in (WFI, WFE):
+        elif pc == counter.pc + 2 and self.halfword(counter.pc) in (WFI, WFE):
             return "sleep"
         return self._cause
 
@@ -274,21 +240,21 @@ class Machine:
 
     def _enter(self, exception: int) -> None:
         """Exception entry: B1.5.6."""
-        control = self._read("CONTROL")
+        control = self.register("CONTROL")
         if control & 2:
             raise EmulatorError("the process stack is not modelled")
         extended = bool(control & FPCA)
         words = FP_FRAME if extended else BASIC_FRAME
-        sp, xpsr = self._read("SP"), self._read("XPSR")
+        sp, xpsr = self.register("SP"), self.register("XPSR")
         aligned = (sp - 4 * words) & 4
         frame = (sp - 4 * words) & ~7
-        values = [self._read(r) for r in ("R0", "R1", "R2", "R3", "R12", "LR", "PC")]
+        values = [self.register(r) for r in ("R0", "R1", "R2", "R3", "R12", "LR", "PC")]
         values.append(xpsr & ~ALIGNED | (ALIGNED if aligned else 0))
         if extended:
-            values += [self._read(f"S{i}") for i in range(16)] + [self._read("FPSCR"), 0]
+            values += [self.register(f"S{i}") for i in range(16)] + [self.register("FPSCR"), 0]
         try:
             self.uc.mem_write(frame, struct.pack(f"<{words}I", *values))
-        except self._uc_module.UcError:
+        except self.unicorn.UcError:
             self.system.values["CFSR"] |= STKERR
             if exception >= 4:
                 exception = self._escalated(system.BUS_FAULT)
@@ -296,20 +262,20 @@ class Machine:
         self.system.begin(exception)
         self.entries[exception] += 1
         self._frames.append(self.counter.count)
-        self._write("SP", frame)
-        self._write(
+        self.set_register("SP", frame)
+        self.set_register(
             "LR", (RETURN_TO_HANDLER if handler_mode else RETURN_TO_THREAD_MSP) & (~NO_FP if extended else -1)
         )
-        self._write("CONTROL", control & ~FPCA)
-        self._write("XPSR", xpsr & 0xF8000000 | THUMB | exception)
+        self.set_register("CONTROL", control & ~FPCA)
+        self.set_register("XPSR", xpsr & 0xF8000000 | THUMB | exception)
         vector = self.system.values["VTOR"] + 4 * exception
         try:
             (target,) = struct.unpack("<I", self.uc.mem_read(vector, 4))
-        except self._uc_module.UcError:
+        except self.unicorn.UcError:
             raise Lockup(f"no vector can be read at 0x{vector:08x}") from None
         if not target & 1:
             raise Lockup(f"the vector of exception {exception} is 0x{target:08x}, no Thumb address")
-        self._write("PC", target & ~1)
+        self.set_register("PC", target & ~1)
 
     def _leave(self, exc_return: int) -> None:
         """Exception return: B1.5.8."""
@@ -321,24 +287,27 @@ class Machine:
             self.system.latched |= 1 << exception - system.FIRST_IRQ
         extended = not exc_return & NO_FP
         words = FP_FRAME if extended else BASIC_FRAME
-        frame = self._read("SP")
+        frame = self.register("SP")
         values = struct.unpack(f"<{words}I", self.uc.mem_read(frame, 4 * words))
         for register, value in zip(("R0", "R1", "R2", "R3", "R12", "LR"), values, strict=False):
-            self._write(register, value)
+            self.set_register(register, value)
         if extended:
             for i in range(16):
-                self._write(f"S{i}", values[8 + i])
-            self._write("FPSCR", values[24])
+                self.set_register(f"S{i}", values[8 + i])
+            self.set_register("FPSCR", values[24])
         xpsr = values[7]
-        self._write("CONTROL", self._read("CONTROL") & ~FPCA | (FPCA if extended else 0))
-        self._write("SP", frame + 4 * words + (4 if xpsr & ALIGNED else 0))
-        self._write("XPSR", xpsr & ~ALIGNED)
-        self._write("PC", values[6] & ~1)
+        self.set_register("CONTROL", self.register("CONTROL") & ~FPCA | (FPCA if extended else 0))
+        self.set_register("SP", frame + 4 * words + (4 if xpsr & ALIGNED else 0))
+        self.set_register("XPSR", xpsr & ~ALIGNED)
+        self.set_register("PC", values[6] & ~1)
 
     def fault(self, exception: int, status: int, address: int | None = None) -> None:
         """A peripheral's or the core's access failed: the running instruction ends in a fault."""
         self._cause, self._fault = "fault", (exception, status, address)
         self.uc.emu_stop()
+
+    def _no_peripheral(self, address: int) -> None:
+        self.fault(system.BUS_FAULT, PRECISERR | BFARVALID, address)
 
     def _raise_fault(self) -> None:
         exception, status, address = self._fault
@@ -352,7 +321,8 @@ class Machine:
         """The fault, or the HardFault that it becomes. Raises Lockup if that cannot be taken either."""
         values = self.system.values
         blocked = (
-            self._read("PRIMASK") & 1 or self.system.priority(exception) >= self.system.execution_priority()
+            self.register("PRIMASK") & 1
+            or self.system.priority(exception) >= self.system.execution_priority()
         )
         if self.system.fault_enabled(exception) and not blocked:
             return exception
@@ -365,11 +335,11 @@ class Machine:
 
     def _engine_failed(self, error: Any) -> None:
         """unicorn gave up at an instruction: which fault is it on a chip?"""
-        u = self._uc_module
+        u = self.unicorn
         if error.errno in (u.UC_ERR_INSN_INVALID, u.UC_ERR_EXCEPTION):
-            thumb = self._read("XPSR") & THUMB
+            thumb = self.register("XPSR") & THUMB
             self._fault = (system.USAGE_FAULT, UNDEFINSTR if thumb else INVSTATE, None)
-            self._write("XPSR", self._read("XPSR") | THUMB)
+            self.set_register("XPSR", self.register("XPSR") | THUMB)
         elif error.errno in (u.UC_ERR_FETCH_UNMAPPED, u.UC_ERR_FETCH_PROT):
             self._fault = (system.BUS_FAULT, IBUSERR, None)
         elif self._cause != "fault":
@@ -387,7 +357,7 @@ class Machine:
         uc.emu_stop()
 
     def _invalid_access(self, uc: Any, kind: int, address: int, size: int, value: int, data: Any) -> bool:
-        if kind not in (self._uc_module.UC_MEM_FETCH_UNMAPPED, self._uc_module.UC_MEM_FETCH_PROT):
+        if kind not in (self.unicorn.UC_MEM_FETCH_UNMAPPED, self.unicorn.UC_MEM_FETCH_PROT):
             self._cause, self._fault = "fault", (system.BUS_FAULT, PRECISERR | BFARVALID, address)
         return False
 
@@ -418,107 +388,9 @@ class Machine:
             flash and pc & 1 == 1, f"the reset vector, 0x{pc:08x}, is no Thumb address in flash"
         )
         self._frames.clear()
-        self._write("CONTROL", 0)
-        self._write("PRIMASK", 0)
-        self._write("XPSR", THUMB)
-        self._write("SP", sp & ~3)
-        self._write("LR", 0xFFFFFFFF)
-        self._write("PC", pc & ~1)
-
-    # -- memory
-
-    def _map_memory(self, flash: dict[int, bytearray], aliases: tuple[int, ...]) -> None:
-        """Memories lie in arrays of ours, so that the counter can look at instructions without asking unicorn."""
-        u = self._uc_module
-        self._memories: list[tuple[int, Any]] = []
-        for bank in self.board.memory:
-            pages = (bank.bytes + PAGE - 1) // PAGE * PAGE
-            memory = (ctypes.c_uint8 * pages).from_buffer(mmap.mmap(-1, pages))
-            if bank.kind == "flash":
-                ctypes.memmove(memory, bytes(flash[bank.address]), bank.bytes)
-                addresses, rights = [bank.address], u.UC_PROT_READ | u.UC_PROT_EXEC
-                if bank.address == min(flash):
-                    addresses += aliases
-            else:
-                ctypes.memmove(memory, RAM_JUNK * (bank.bytes // len(RAM_JUNK)), bank.bytes)
-                addresses, rights = [bank.address], u.UC_PROT_ALL
-            for address in addresses:
-                self.uc.mem_map_ptr(address, pages, rights, ctypes.addressof(memory))
-                self._memories.append((address, memory))
-
-    def _map_peripherals(self) -> None:
-        self._blocks: dict[int, Peripheral] = {}
-        ranges = [PERIPHERALS, PRIVATE_BUS]
-        for peripheral in self.chip.peripherals:
-            for address in range(peripheral.base, peripheral.base + peripheral.size, 1 << BLOCK_BITS):
-                self._blocks[address >> BLOCK_BITS] = peripheral
-            if not any(start <= peripheral.base < start + size for start, size in ranges):
-                ranges.append((peripheral.base & ~(PAGE - 1), PAGE))
-        for start, size in ranges:
-            self.uc.mmio_map(start, size, self._mmio_read, start, self._mmio_write, start)
-
-    def _mmio_read(self, uc: Any, offset: int, size: int, start: int) -> int:
-        address = start + offset
-        peripheral = self._blocks.get(address >> BLOCK_BITS)
-        if peripheral is None:
-            self.chip.violate(f"a read of 0x{address:08x}, where no peripheral is modelled")
-            self.fault(system.BUS_FAULT, PRECISERR | BFARVALID, address)
-            return 0
-        if self._fresh:
-            self._check_fresh(peripheral)
-        if peripheral in self._impatient:
-            return peripheral.read(address - peripheral.base, size)
-        if address != self._polled:
-            self._polled, self._polls = address, 0
-        self._polls += 1
-        if self._polls % (1 << max(0, self._polls.bit_length() - POLL_BITS)) == 0:
-            self._poll_value = peripheral.read(address - peripheral.base, size)
-        return self._poll_value
-
-    def _mmio_write(self, uc: Any, offset: int, size: int, value: int, start: int) -> None:
-        address = start + offset
-        peripheral = self._blocks.get(address >> BLOCK_BITS)
-        if peripheral is None:
-            self.chip.violate(f"0x{value:x} is written to 0x{address:08x}, where no peripheral is modelled")
-            self.fault(system.BUS_FAULT, PRECISERR | BFARVALID, address)
-            return
-        self._polled = 0
-        if self._fresh:
-            self._check_fresh(peripheral)
-        if peripheral is not self._clock:
-            peripheral.write(address - peripheral.base, value, size)
-            return
-        before = self._clocked()
-        peripheral.write(address - peripheral.base, value, size)
-        self._fresh = self._clocked() - before
-        self._fresh_since = self.counter.count
-
-    def _clocked(self) -> set[str]:
-        return {p.name for p in self.chip.peripherals if p.NEEDS_CLOCK and self.chip.enabled(p.name)}
-
-    def _check_fresh(self, peripheral: Peripheral) -> None:
-        """A clock that was enabled reaches its block two cycles later: RM0090 7.2.14 and the others' like it."""
-        if self.counter.count - self._fresh_since >= ENABLE_CYCLES:
-            self._fresh = set()
-        elif peripheral.name in self._fresh:
-            self.chip.violate(
-                f"{peripheral.name} is used at once after its clock is enabled", "RM0090 7.2.14"
-            )
-
-    # -- registers
-
-    def _number(self, register: str) -> int:
-        return getattr(self._arm, f"UC_ARM_REG_{register}")
-
-    def _read(self, register: str) -> int:
-        return self.uc.reg_read(self._number(register))
-
-    def _write(self, register: str, value: int) -> None:
-        self.uc.reg_write(self._number(register), value)
-
-    def word(self, address: int) -> int:
-        """A word of memory."""
-        return int.from_bytes(self.uc.mem_read(address, 4), "little")
-
-    def _halfword(self, address: int) -> int:
-        return int.from_bytes(self.uc.mem_read(address, 2), "little")
+        self.set_register("CONTROL", 0)
+        self.set_register("PRIMASK", 0)
+        self.set_register("XPSR", THUMB)
+        self.set_register("SP", sp & ~3)
+        self.set_register("LR", 0xFFFFFFFF)
+        self.set_register("PC", pc & ~1)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from host.boards import all_boards, load_board
+from host.build import build
 from host.data import digits
 from host.devices import open_device
 from host.emulate import families
@@ -54,6 +55,22 @@ def test_counts_are_the_same_every_time():
     runs = [run(digits.model_path(), emulated("nucleo_f446re", source="random:7")).result for _ in range(2)]
     assert runs[0].per_inference == runs[1].per_inference > 0
     assert [x.count for x in runs[0].layers] == [x.count for x in runs[1].layers]
+
+
+def test_a_raw_image_runs_too():
+    raw = build(load_board("nucleo_f446re")).bin
+    result = run(digits.model_path(), emulated("nucleo_f446re", source="random:1", firmware=raw)).result
+    assert result.bit_exact is True
+    assert result.code_bytes == raw.stat().st_size
+
+
+def test_another_board_s_image_ends_with_the_rule_that_it_breaks():
+    image = build(load_board("disco_f746ng")).elf
+    with (
+        pytest.raises(EmulatorError, match=r"breaks a rule of the chip: .*, at PC 0x"),
+        open_device("nucleo_f446re", EMULATE, firmware=image),
+    ):
+        pass
 
 
 def test_an_instruction_counts_as_it_does_in_qemu():
