@@ -25,7 +25,6 @@
 
 _Static_assert(SCALE1_MAX_HZ * 2 <= REVISION_Y_VCO_MAX,
                "DS12110: VCO of revision Y, which runs at twice the core's clock");
-
 _Static_assert(BOARD_CLOCK_HZ <= SCALE1_MAX_HZ || USART_BAUD_FITS(UART_HZ(SCALE1_MAX_HZ), BOARD_UART_BAUD),
                "uart.baud: more than 1 % off on chips of revision Y");
 
@@ -37,8 +36,9 @@ void port_before_ram(void) {
     for (uint32_t i = 0; i < SUPPLY_POLLS && (PWR->CSR1 & PWR_CSR1_ACTVOSRDY) == 0; i++) {}
 }
 
+/* Whoever decided: SCUEN may still be set where another program wrote it. */
 bool power_supply_is_ours(void) {
-    return (PWR->CR3 & PWR_CR3_SUPPLY_MASK) == PWR_CR3_LDOEN && (PWR->CSR1 & PWR_CSR1_ACTVOSRDY);
+    return (PWR->CR3 & (PWR_CR3_LDOEN | PWR_CR3_BYPASS)) == PWR_CR3_LDOEN && (PWR->CSR1 & PWR_CSR1_ACTVOSRDY);
 }
 
 /* Scale 0, and with it more than 400 MHz, came with revision V (DS12110, ES0392). */
