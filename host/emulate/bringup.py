@@ -123,13 +123,27 @@ def connect(machine: Machine, most_instructions: int = MOST_INSTRUCTIONS) -> Cli
     return client
 
 
+Prepare = Callable[[Machine], None]
+
+
+def as_reset(machine: Machine) -> None:
+    """A `prepare` of prove(): nothing has happened since the reset."""
+
+
+def run_before(machine: Machine) -> None:
+    """A `prepare` of prove(): the image has run, and a debugger or a boot loader jumps to it again without a reset."""
+    connect(machine)
+    machine.jump_to_start()
+    machine.chip.forget()
+
+
 def prove(
     board: Board,
     firmware: Path,
     options: Options | None = None,
     *,
     intercept: Intercept | None = None,
-    prepare: Callable[[Machine], None] = lambda machine: None,
+    prepare: Prepare = as_reset,
     full_speed: bool = True,
 ) -> Proof:
     """Starts the image and says hello.
@@ -139,8 +153,9 @@ def prove(
     Not full_speed: the clock may have fallen back to what is then true, and HELLO must say so.
     """
     machine = Machine(board, firmware, options=options)
-    machine.chip.intercept = intercept
     prepare(machine)
+    if intercept is not None:
+        machine.chip.intercept = intercept
     proof = Proof(board.id)
     silent = ""
     try:

@@ -375,6 +375,11 @@ class Machine(Engine):
         self.system.lines = 0
         self._start()
 
+    def jump_to_start(self) -> None:
+        """Starts the image again without a reset: all registers but the core's keep what they hold."""
+        self.system.values["VTOR"] = self.system.boot_address
+        self._start()
+
     def _start(self) -> None:
         """B1.5.5: reset. RAM keeps what it holds."""
         vectors = self.system.values["VTOR"]

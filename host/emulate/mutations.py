@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from host.boards import Board
-from host.emulate.bringup import Proof, prove
+from host.emulate.bringup import Prepare, Proof, as_reset, prove
 from host.emulate.peripheral import Options, Peripheral, Register
 
 DATA = ("DR", "TDR")  # what is sent is no part of the start-up
@@ -40,8 +40,10 @@ class Write:
         return f"{self.peripheral}.{self.register} 0x{self.before:08x} -> 0x{self.value:08x} (#{self.nth})"
 
 
-def record(board: Board, firmware: Path, options: Options | None = None) -> list[Write]:
-    """Every write of the start-up that succeeds, in order."""
+def record(
+    board: Board, firmware: Path, options: Options | None = None, *, prepare: Prepare = as_reset
+) -> list[Write]:
+    """Every write of the start-up that succeeds, in order. prepare: see bringup.prove()."""
     writes: list[Write] = []
     counts: dict[tuple[str, str], int] = {}
 
@@ -54,7 +56,7 @@ def record(board: Board, firmware: Path, options: Options | None = None) -> list
             writes.append(Write(len(writes), counts[key] - 1, *key, before, value, changes))
         return value
 
-    prove(board, firmware, options, intercept=intercept)
+    prove(board, firmware, options, intercept=intercept, prepare=prepare)
     return writes
 
 
@@ -64,7 +66,14 @@ def chosen(writes: list[Write]) -> list[Write]:
     return [w for w in writes if w.register not in LOOPED or w.nth in (0, last[w.peripheral, w.register])]
 
 
-def dropped(board: Board, firmware: Path, write: Write, options: Options | None = None) -> Proof:
+def dropped(
+    board: Board,
+    firmware: Path,
+    write: Write,
+    options: Options | None = None,
+    *,
+    prepare: Prepare = as_reset,
+) -> Proof:
     """The proof without one write."""
     index = -1
 
@@ -75,7 +84,7 @@ def dropped(board: Board, firmware: Path, write: Write, options: Options | None 
         index += 1
         return None if index == write.index else given
 
-    return prove(board, firmware, options, intercept=intercept)
+    return prove(board, firmware, options, intercept=intercept, prepare=prepare)
 
 
 def patched(

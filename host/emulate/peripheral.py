@@ -198,6 +198,12 @@ class Chip:
         if self.on_violation:
             self.on_violation(violation)
 
+    def forget(self) -> None:
+        """Forgets what was noticed so far."""
+        self.violations.clear()
+        self.events.clear()
+        self._seen.clear()
+
     def require(self, condition: bool, what: str, section: str = "") -> None:
         """Records a violation unless the condition holds."""
         if not condition:

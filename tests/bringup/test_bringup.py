@@ -11,7 +11,7 @@ from host.boards import Board, all_boards, load_board
 from host.build import build
 from host.cli import cli
 from host.emulate import families
-from host.emulate.bringup import FALLBACK_BAUD_TOLERANCE, Proof, prove
+from host.emulate.bringup import FALLBACK_BAUD_TOLERANCE, Proof, prove, run_before
 from host.emulate.gpio import pin_of
 from host.emulate.machine import Machine
 from host.emulate.peripheral import Options
@@ -79,6 +79,17 @@ def test_without_its_pll_a_board_talks_at_the_clock_of_reset(board_id):
     assert proof.failures() == []
     assert proof.hello.clock_source == "reset default"
     assert proof.hello.clock_hz == proof.frequencies.get("cpu", proof.frequencies["hclk"])
+
+
+@pytest.mark.parametrize("board_id", BOARDS)
+def test_the_board_comes_up_without_a_reset_before(board_id):
+    """A debugger or a boot loader jumps to the image while the chip is as it left itself."""
+    board = load_board(board_id)
+    proof = prove(board, build(board).elf, options_of(board), prepare=run_before)
+    failures = [
+        line for line in proof.failures() if "peripheral clocks are on during the over-drive" not in line
+    ]
+    assert failures == []
 
 
 def test_the_command_prints_the_steps_and_the_verdict():

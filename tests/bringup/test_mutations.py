@@ -13,7 +13,7 @@ import pytest
 from host.boards import load_board
 from host.build import build
 from host.emulate import mutations
-from host.emulate.bringup import prove
+from host.emulate.bringup import prove, run_before
 from host.emulate.gpio import split_pin
 from host.emulate.machine import Machine
 from host.emulate.mutations import Write
@@ -60,6 +60,21 @@ def test_no_write_can_be_left_out(board_id, request):
     assert unexplained == []
     needless = [w for w in writes if reason(board_id, w) and w not in survivors]
     assert needless == [], "these are not redundant any more: take them off the list"
+
+
+def test_what_undoes_an_earlier_run_is_needed_after_one():
+    """Without a reset before, writes count that change nothing after one."""
+    board = load_board("disco_f407vg")
+    elf, options = build(board).elf, options_of(board)
+    writes = [w for w in mutations.record(board, elf, options, prepare=run_before) if w.changes]
+    names = [f"{w.peripheral}.{w.register}" for w in writes]
+    assert names.count("RCC.CR") >= 3 and names.count("RCC.CFGR") >= 3 and names.count("FLASH.ACR") == 3
+    survivors = [w for w in writes if mutations.dropped(board, elf, w, options, prepare=run_before).passed]
+    # caches that were emptied before need not be again, and the interrupt is still enabled
+    assert [(f"{w.peripheral}.{w.register}", w.nth) for w in survivors] == [
+        ("FLASH.ACR", 1),
+        ("SCS.ISER1", 0),
+    ]
 
 
 def field(shift: int, bits: int, change: Callable[[int], int]) -> Callable[[int], int]:
