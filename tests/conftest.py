@@ -30,7 +30,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--board", default="emu_stm32f405", help="board id of the device under test")
     group.addoption("--port", help="its serial port or URL; needless for an emulated board")
     group.addoption("--rig", help="tests/hil: a file that names several devices; replaces --board and --port")
-    group.addoption("--all-boards", action="store_true", help="tests/bringup: mutate every board's start-up")
     group.addoption("--hil-json", metavar="FILE", help="tests/hil: write results by board")
 
 

@@ -1,7 +1,4 @@
-"""What the bring-up proof does not let through: every write of the start-up is dropped once, and limits are broken.
-
-By hand for every board: `pytest tests/bringup/test_mutations.py --all-boards`.
-"""
+"""What the bring-up proof does not let through: every write of the start-up is dropped once, and limits are broken."""
 
 from __future__ import annotations
 
@@ -19,8 +16,6 @@ from host.emulate.machine import Machine
 from host.emulate.mutations import Write
 from tests.bringup.test_bringup import BOARDS, options_of
 from tests.bringup.wiring import WIRING
-
-ONE_OF_EACH_FAMILY = ("nucleo_f446re", "disco_f746ng", "nucleo_h743zi", "nucleo_l4r5zi", "nucleo_u575zi_q")
 
 # Writes that the start-up could do without, as far as the models can tell; each with the reason why it is there.
 # boards, register, number of the write to it or None for all, reason
@@ -48,9 +43,7 @@ def reason(board_id: str, write: Write) -> str | None:
 
 
 @pytest.mark.parametrize("board_id", BOARDS)
-def test_no_write_can_be_left_out(board_id, request):
-    if board_id not in ONE_OF_EACH_FAMILY and not request.config.getoption("--all-boards"):
-        pytest.skip("one board of each family; --all-boards has the others")
+def test_no_write_can_be_left_out(board_id):
     board = load_board(board_id)
     elf, options = build(board).elf, options_of(board)
     writes = [w for w in mutations.chosen(mutations.record(board, elf, options)) if w.changes]

@@ -17,7 +17,7 @@ from host.emulate.system import FIRST_IRQ
 from host.emulate.usart import _Usart
 from host.link.client import Client
 from host.link.session import Request
-from tests.bringup.test_mutations import ONE_OF_EACH_FAMILY
+from tests.bringup.wiring import ONE_OF_EACH_FAMILY
 
 PAYLOADS = [bytes((i * 7 + k) & 0xFF for k in range(900)) for i in range(6)]
 MOST_ISR_INSTRUCTIONS = 40  # a byte

@@ -31,3 +31,5 @@ WIRING = {
     "nucleo_l4r5zi": Wiring("PG7", "PG8", 8, "LPUART1", "UM2179 6.9: virtual COM port"),
     "nucleo_u575zi_q": Wiring("PA9", "PA10", 7, "USART1", "UM2861: virtual COM port, T_VCP"),
 }
+
+ONE_OF_EACH_FAMILY = ("nucleo_f446re", "disco_f746ng", "nucleo_h743zi", "nucleo_l4r5zi", "nucleo_u575zi_q")
