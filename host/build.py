@@ -14,10 +14,8 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -26,6 +24,7 @@ from pathlib import Path
 from types import ModuleType
 
 from host.boards import Board
+from host.children import end_group
 from host.errors import BuildError, ToolMissingError
 from host.project import build_dir, firmware_dir, root
 
@@ -36,7 +35,6 @@ SCONS_PACKAGE_VERSION = "4.41101.0"
 FLAGS_VARIABLE = "PLATFORMIO_BUILD_FLAGS"
 HOT_SECTION = ".hot"  # of generate.py's linker script
 LAST_LINES = 15
-END_TIMEOUT_S = 5.0
 
 Progress = Callable[[str], None]
 
@@ -280,28 +278,13 @@ def _run_platformio(board: Board, compiler: Path, folder: Path, progress: Progre
             progress(line.rstrip())
         status = child.wait()
     except BaseException:
-        _end_group(child)
+        end_group(child)
         raise
     if status == 0:
         return
     log = build_dir() / f"build-{board.id}.log"
     log.write_text("\n".join(lines) + "\n")
     raise BuildError(f"the firmware for {board.id} did not build: {_why(lines)}", f"all of it: {log}")
-
-
-def _end_group(child: subprocess.Popen) -> None:
-    """Ends a session leader and everything that it started, kindly at first."""
-    end = time.monotonic() + END_TIMEOUT_S
-    try:
-        os.killpg(child.pid, signal.SIGTERM)
-        while time.monotonic() < end:
-            child.poll()
-            os.killpg(child.pid, 0)  # raises when nobody is left
-            time.sleep(0.01)
-        os.killpg(child.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):  # macOS says the latter of a group of zombies
-        pass
-    child.wait()
 
 
 def _why(lines: list[str]) -> str:

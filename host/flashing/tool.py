@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import threading
-import time
 from collections.abc import Callable
 
-END_TIMEOUT_S = 5.0
+from host.children import end_group
 
 
 class TimedOut(Exception):
@@ -37,7 +34,7 @@ def run(
 
     def end_late() -> None:
         late.set()
-        _end(child)
+        end_group(child)
 
     timer = threading.Timer(timeout_s, end_late)
     timer.daemon = True
@@ -49,21 +46,7 @@ def run(
         status = child.wait()
     finally:
         timer.cancel()
-        _end(child)
+        end_group(child)
     if late.is_set():
         raise TimedOut
     return status
-
-
-def _end(child: subprocess.Popen) -> None:
-    """Ends the program and what it started, kindly at first."""
-    end = time.monotonic() + END_TIMEOUT_S
-    try:
-        os.killpg(child.pid, signal.SIGTERM)
-        while time.monotonic() < end:
-            child.poll()
-            os.killpg(child.pid, 0)  # raises when nobody is left
-            time.sleep(0.01)
-        os.killpg(child.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):  # macOS says the latter of a group of zombies
-        pass

@@ -10,7 +10,6 @@ from click.testing import CliRunner
 from host.boards import Board, all_boards, load_board
 from host.build import build
 from host.cli import cli
-from host.emulate import families
 from host.emulate.bringup import FALLBACK_BAUD_TOLERANCE, Proof, prove, run_before
 from host.emulate.gpio import pin_of
 from host.emulate.machine import Machine
@@ -28,8 +27,6 @@ def options_of(board: Board, **more) -> Options:
 
 def proved(board_id: str, full_speed: bool = True, **more) -> Proof:
     board = load_board(board_id)
-    if not families.has_model(board.family):
-        pytest.skip(f"host/emulate has no model of {board.family} yet")
     return prove(board, build(board).elf, options_of(board, **more), full_speed=full_speed)
 
 
