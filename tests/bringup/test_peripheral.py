@@ -7,28 +7,14 @@ from types import SimpleNamespace
 import pytest
 
 from host.emulate.peripheral import Chip, Peripheral, Ready, Register
+from tests.bringup import bench
 
 
-class Core:
-    """A processor that executes as many instructions as the test says."""
-
-    def __init__(self):
-        self.count = 0
-
-    def instructions(self) -> int:
-        return self.count
-
-    def cycles(self) -> int:
-        return self.count
-
-    def pc(self) -> int:
-        return 0x08000100
+class Core(bench.Core):
+    """And in which nothing interrupts."""
 
     def set_interrupt(self, number: int, level: bool) -> None:
         raise AssertionError("nothing in here interrupts")
-
-    def call_at(self, cycles: int, function) -> None:
-        raise AssertionError("nothing in here waits")
 
 
 class Block(Peripheral):

@@ -14,8 +14,6 @@ from tests.debug import pack as made
 from tests.debug.boards import F4, f405, refused
 from tests.debug.probe import SimulatedProbe
 
-FEATHER = "adafruit_feather_f405"
-
 
 @pytest.fixture
 def run(host):
