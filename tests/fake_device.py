@@ -74,7 +74,7 @@ class FakeDevice:
 
     seed: int = 0
     faults: Faults = field(default_factory=Faults)
-    version: int = 2
+    version: int = 3
     pools: tuple[int, ...] = (100_000,)
     hot_code_bytes: int = 0
     rx_window_bytes: int = 1024
@@ -239,6 +239,7 @@ class FakeDevice:
         fixed = struct.pack("<HH8sIBBBB", self.version, 1, b"\1\2\3\4\5\6\7\x08", 168_000_000, 1, 1, 10, 4)
         fixed += struct.pack("<7I", *pools, self.hot_code_bytes, len(self.flash_plan), self.rx_window_bytes)
         fixed += struct.pack("<HH4I", self.max_payload_bytes, 3, *self.fault)
+        fixed += struct.pack("<IIIB3xI", self._session or 0, 4096, 512, 1, 0)
         return fixed + strings + struct.pack("<3H", 1, 2, 300)
 
     def _do_hello(self, p: bytes):

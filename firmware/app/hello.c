@@ -24,8 +24,13 @@ struct hello {
     uint16_t max_payload_bytes;
     uint16_t kernel_count;
     struct port_fault fault;
+    uint32_t session_number;
+    struct port_stack stack;
+    uint8_t reset_cause;
+    uint8_t reserved[3];
+    uint32_t watchdog_ms;
 };
-_Static_assert(sizeof(struct hello) == 68, "PROTOCOL.md: strings begin at 68");
+_Static_assert(sizeof(struct hello) == 88, "PROTOCOL.md: strings begin at 88");
 
 /* Appends a length byte and the text, shortened to what fits; returns the new length. */
 static uint32_t put_string(uint8_t *buffer, uint32_t length, const char *text) {
@@ -59,6 +64,10 @@ enum status handle_HELLO(struct session *session, const struct request *request,
         .rx_window_bytes = RX_WINDOW_BYTES,
         .max_payload_bytes = MAX_PAYLOAD_BYTES,
         .kernel_count = (uint16_t)kernel_count,
+        .session_number = number,
+        .stack = port_stack(),
+        .reset_cause = (uint8_t)port_reset_cause(),
+        .watchdog_ms = port_watchdog_ms(),
     };
     memcpy(hello.build_hash, build_hash, sizeof hello.build_hash);
     for (uint32_t i = 0; i < session->pools.count; i++) hello.pool_bytes[i] = session->pools.at[i].bytes;

@@ -30,6 +30,15 @@ struct port_info {
     uint32_t hot_code_bytes; /* of code that start-up has copied to tightly coupled RAM */
 };
 
+/* What made the device start; RESET_WATCHDOG says that the watchdog did. */
+enum reset_cause { RESET_UNKNOWN, RESET_POWER, RESET_PIN, RESET_SOFTWARE, RESET_WATCHDOG, RESET_OTHER };
+
+/* The stack's size and the most of it that was ever in use since the start, in bytes; 0 where nobody knows. */
+struct port_stack {
+    uint32_t bytes;
+    uint32_t used;
+};
+
 /* Registers at a fault, kept over the reset that follows it. kind is the exception number, 0 for none. */
 struct port_fault {
     uint32_t kind;
@@ -63,6 +72,16 @@ const uint8_t *port_flash_plan(uint32_t *bytes);
 
 /* The fault before the last reset. */
 struct port_fault port_last_fault(void);
+
+enum reset_cause port_reset_cause(void);
+
+struct port_stack port_stack(void);
+
+/* The longest time between two calls of port_feed() before the watchdog restarts the device, in ms; 0 if none runs. */
+uint32_t port_watchdog_ms(void);
+
+/* Tells the watchdog that the program goes on. */
+void port_feed(void);
 
 /* Restarts the device; does not return. */
 _Noreturn void port_reset(void);

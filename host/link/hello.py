@@ -14,12 +14,13 @@ CLOCK_SOURCES = (
     "crystal failed, internal oscillator",
     "emulated",
 )
+RESET_CAUSES = ("unknown", "power", "reset pin", "software", "watchdog", "other")
 COUNTERS = ("none", "cycles", "instructions")
 CORES = {0: "native", 4: "cortex-m4", 7: "cortex-m7", 33: "cortex-m33"}
 _EXCEPTIONS = {2: "NMI", 3: "HardFault", 4: "MemManage", 5: "BusFault", 6: "UsageFault", 7: "SecureFault"}
 
 _MOST_POOLS = 4
-_FIXED = struct.Struct("<HH8sIBBBB4IIIIHH4I")
+_FIXED = struct.Struct("<HH8sIBBBB4IIIIHH4IIIIB3xI")
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class Fault:
 class Hello:
     """The answer to HELLO, decoded. `build` is hexadecimal, `kernels` are ids of kernels.def.
 
-    `pools` are the bytes of each bank of RAM for plan, counts and arena, fastest first.
+    `pools` are the bytes of each bank of RAM for plan, counts and arena, fastest first. `session` is the number that
+    the host gave in its HELLO. `stack_used` is the most since the device started; `watchdog_ms` is 0 if none runs.
     """
 
     protocol_version: int
@@ -61,6 +63,11 @@ class Hello:
     rx_window_bytes: int
     max_payload_bytes: int
     fault: Fault | None
+    session: int
+    stack_bytes: int
+    stack_used: int
+    reset_cause: str
+    watchdog_ms: int
     board: str
     compiler: str
     flags: str
@@ -86,6 +93,7 @@ def parse_hello(payload: bytes) -> Hello:
             core,
             *rest,
         ) = _FIXED.unpack_from(payload)
+        *rest, session, stack_bytes, stack_used, cause, watchdog_ms = rest
         pools, fault = rest[:_MOST_POOLS], rest[-4:]
         hot_code, flash, window, max_payload, kernel_count = rest[_MOST_POOLS:-4]
         at = _FIXED.size
@@ -117,6 +125,11 @@ def parse_hello(payload: bytes) -> Hello:
         window,
         max_payload,
         Fault(*fault) if fault[0] else None,
+        session,
+        stack_bytes,
+        stack_used,
+        RESET_CAUSES[cause] if cause < len(RESET_CAUSES) else f"unknown {cause}",
+        watchdog_ms,
         *strings,
         kernels,
     )

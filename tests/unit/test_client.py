@@ -47,7 +47,7 @@ def test_hello():
     with Client(device, clock=device.now) as client:
         hello = client.hello
         assert (hello.board, hello.compiler, hello.flags) == ("fake", "python", "-O2")
-        assert (hello.protocol_version, hello.plan_version, hello.build) == (2, 1, "0102030405060708")
+        assert (hello.protocol_version, hello.plan_version, hello.build) == (3, 1, "0102030405060708")
         assert (hello.clock_hz, hello.clock_source, hello.counter) == (
             168_000_000,
             "PLL from crystal",
@@ -57,6 +57,13 @@ def test_hello():
         assert (hello.core, hello.pool_bytes, hello.flash_plan_bytes) == ("cortex-m4", 100_000, 100)
         assert (hello.rx_window_bytes, hello.max_payload_bytes) == (1024, 256)
         assert (hello.fault, hello.kernels) == (None, (1, 2, 300))
+        assert hello.session == client._number
+        assert (hello.stack_bytes, hello.stack_used, hello.reset_cause, hello.watchdog_ms) == (
+            4096,
+            512,
+            "power",
+            0,
+        )
     assert device.closed
 
 
@@ -136,10 +143,10 @@ def test_a_refusal_in_a_pipelined_transfer_leaves_the_client_usable():
 
 def test_another_version_names_both_and_the_build():
     with pytest.raises(ProtocolMismatchError) as e:
-        connected(FakeDevice(version=3))
+        connected(FakeDevice(version=4))
     assert "build 0102030405060708" in str(e.value)
+    assert "version 4" in str(e.value)
     assert "version 3" in str(e.value)
-    assert "version 2" in str(e.value)
     assert "host flash" in str(e.value)
 
 

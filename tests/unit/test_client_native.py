@@ -57,7 +57,7 @@ def test_hello_and_ping(firmware):
 
 def test_the_reported_build_changes_with_the_version():
     with pytest.raises(
-        ProtocolMismatchError, match="speaks link protocol version 99, this host version 2"
+        ProtocolMismatchError, match="speaks link protocol version 99, this host version 3"
     ) as e:
         start("-DPROTOCOL_VERSION=99").connect()
     assert "build unknown" not in str(e.value)

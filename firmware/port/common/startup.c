@@ -107,6 +107,20 @@ struct port_fault port_last_fault(void) {
     return last_fault;
 }
 
+enum reset_cause port_reset_cause(void) {
+    return RESET_UNKNOWN;
+}
+
+struct port_stack port_stack(void) {
+    return (struct port_stack){0};
+}
+
+uint32_t port_watchdog_ms(void) {
+    return 0;
+}
+
+void port_feed(void) {}
+
 void port_reset(void) {
     port_flush();
     caches_clean(); /* else the reset drops what record_fault() wrote */

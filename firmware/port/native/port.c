@@ -100,6 +100,20 @@ struct port_fault port_last_fault(void) {
     return (struct port_fault){0};
 }
 
+enum reset_cause port_reset_cause(void) {
+    return RESET_UNKNOWN;
+}
+
+struct port_stack port_stack(void) {
+    return (struct port_stack){0};
+}
+
+uint32_t port_watchdog_ms(void) {
+    return 0;
+}
+
+void port_feed(void) {}
+
 _Noreturn void port_reset(void) {
     execv(arguments[0], arguments);
     give_up(arguments[0]);
