@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 OK, BAD_FRAME, BAD_VERSION, BAD_COMMAND, BAD_LENGTH, BAD_SEQUENCE, OUT_OF_RANGE = range(7)
 NO_PLAN, PLAN_TOO_LARGE = 7, 8
+NO_SESSION = 22
 PLAN_INCOMPLETE, PLAN_CHECKSUM, NO_FLASH_PLAN, TENSOR_NOT_ALIVE, INPUT_MISSING = 10, 13, 14, 17, 18
 HEADER_BYTES = 64
 
@@ -175,6 +176,8 @@ class FakeDevice:
         self._input = bytearray()
         self._output: bytes | None = None
         self._session: int | None = None
+        self._old_session: int | None = None
+        self._newest = 0
         self._last_run: tuple[int, bytes] | None = None
 
     def _frame(self, stuffed: bytes, at: float) -> bytes | None:
@@ -190,9 +193,21 @@ class FakeDevice:
         if kind != 0 or status != 0:
             return self._encode(0, 0, BAD_FRAME, bytes(16))
         payload = body[8:-4]
+        lead = (sequence - self._newest) & 0xFFFF
+        if command == 0x01:
+            if self._session is not None and len(payload) == 4:
+                number = struct.unpack("<I", payload)[0]
+                if number == self._old_session or (number == self._session and not 0 < lead <= 0x8000):
+                    return None
+        elif self._session is None:
+            return self._encode(command, sequence, NO_SESSION, bytes(16))
+        elif lead == 0 and self._last_run and self._last_run[0] == sequence:
+            return self._last_run[1]
+        elif not 0 < lead <= 1024:
+            return None
+        else:
+            self._newest = sequence
         if command == 0x30:
-            if self._last_run and self._last_run[0] == sequence:
-                return self._last_run[1]
             if self.crash_on_run:
                 self.restart()
                 self.fault = (3, 0x08001234, 0x08005678, 0x8200)
@@ -218,6 +233,8 @@ class FakeDevice:
             response = self._encode(command, sequence, result[0], struct.pack("<4I", *result[1]))
         else:
             response = self._encode(command, sequence, OK, result)
+            if command == 0x01:
+                self._newest = sequence
         if command == 0x30:
             self._last_run = (sequence, response)
         return response
@@ -248,8 +265,8 @@ class FakeDevice:
         session = struct.unpack("<I", p)[0]
         if self._session is not None and session != self._session:
             self.fault = (0, 0, 0, 0)
-        if session != self._session:
-            self._last_run = None
+            self._old_session = self._session
+        self._last_run = None
         self._session = session
         return self._hello()
 

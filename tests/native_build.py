@@ -13,7 +13,8 @@ SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-o
 ENVIRONMENT = {"ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
 
 
-def _generator():
+def build_generator():
+    """The module that writes the firmware's build_generated.h."""
     path = firmware_dir() / "platform" / "builder" / "generate.py"
     spec = importlib.util.spec_from_file_location("tinyconv_generate", path)
     module = importlib.util.module_from_spec(spec)
@@ -24,7 +25,7 @@ def _generator():
 @cache
 def native_firmware(*extra_flags: str) -> Path:
     """The executable; it speaks the link on its standard input and output. Raises BuildError."""
-    generate = _generator()
+    generate = build_generator()
     digest = generate.build_hash(root(), "emu_stm32f405", "native", " ".join(extra_flags))
     include = build_dir() / "native_include"
     header = generate.build_header("native", "-O1 with sanitizers", digest)

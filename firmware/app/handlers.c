@@ -1,10 +1,13 @@
-/* Dispatch, and the commands that are about the link itself. */
+/* Dispatch, the rules that hold for every command, and the commands that are about the link itself. */
 #include "handlers.h"
 
 #include <string.h>
 
 enum status handle_request(struct session *session, uint32_t command, const struct request *request,
                            struct reply *reply) {
+    if (command == COMMAND_HELLO) return handle_HELLO(session, request, reply);
+    if (!session->greeted) return refuse(reply, STATUS_NO_SESSION, 0, 0, 0);
+    session->newest_sequence = request->sequence;
     switch (command) {
 #define COMMAND(code, name, summary)                                                                         \
     case code:                                                                                               \

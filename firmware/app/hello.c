@@ -46,10 +46,15 @@ enum status handle_HELLO(struct session *session, const struct request *request,
     const enum status status = expect_length(request, 4, reply);
     if (status != STATUS_OK) return status;
     const uint32_t number = load_u32(request->payload);
-    if (session->greeted && session->number != number) session->fault_forgotten = true;
-    if (!session->greeted || session->number != number) session->run_kept = false;
+    if (session->greeted && session->number != number) {
+        session->fault_forgotten = true;
+        session->previous_number = session->number;
+        session->greeted_before = true;
+    }
+    session->run_kept = false;
     session->greeted = true;
     session->number = number;
+    session->newest_sequence = request->sequence;
 
     const struct port_info info = port_info();
     struct hello hello = {

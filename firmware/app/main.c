@@ -9,7 +9,7 @@ int main(void) {
     port_init();
     session_init(&session);
     uint8_t first_byte;
-    if (demo_run(&first_byte)) receive_bytes(&session, &first_byte, 1);
+    if (demo_run(&first_byte)) receive_byte(&session, first_byte);
     for (;;) {
         receive(&session);
         if (session.reset_requested) port_reset();

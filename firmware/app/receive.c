@@ -10,6 +10,26 @@
 
 #define BODY_BYTES (FRAME_OVERHEAD_BYTES + MAX_PAYLOAD_BYTES)
 
+/* How far a request's number may be ahead of the newest: a host that gives up loses some, never so many. */
+#define MAX_SEQUENCE_LEAD 1024u
+
+/* Whether the line held the request back or doubled it, so that later ones were worked off before. RUN alone is repeated under its
+ * number, and answered from memory then. */
+static bool is_stale(const struct session *session, const struct request *request) {
+    if (!session->greeted) return false; /* refused */
+    const uint16_t lead = (uint16_t)(request->sequence - session->newest_sequence);
+    if (lead == 0) return !session->run_kept || session->run_sequence != request->sequence;
+    return lead > MAX_SEQUENCE_LEAD;
+}
+
+/* The same for HELLO: its conversation has ended, or its repetition was answered already. */
+static bool hello_is_stale(const struct session *session, const struct request *request) {
+    if (!session->greeted || request->length != 4) return false;
+    const uint32_t number = load_u32(request->payload);
+    if (number != session->number) return session->greeted_before && number == session->previous_number;
+    return (uint16_t)(request->sequence - session->newest_sequence - 1) >= 0x8000;
+}
+
 static void answer(struct session *session, uint8_t *body, uint32_t length) {
     struct frame_header header;
     if (!frame_check(body, length, &header)) {
@@ -23,6 +43,8 @@ static void answer(struct session *session, uint8_t *body, uint32_t length) {
         return;
     }
     const struct request request = {body + FRAME_HEADER_BYTES, header.length, header.sequence};
+    if (header.command == COMMAND_HELLO ? hello_is_stale(session, &request) : is_stale(session, &request))
+        return;
     struct reply reply = {.buffer = body + FRAME_HEADER_BYTES, .payload = &reply.error};
     const enum status status = handle_request(session, header.command, &request, &reply);
     if (status != STATUS_OK) {
@@ -32,24 +54,59 @@ static void answer(struct session *session, uint8_t *body, uint32_t length) {
     send_frame(FRAME_RESPONSE, header.command, status, header.sequence, reply.payload, reply.length);
 }
 
-void receive_bytes(struct session *session, const uint8_t *bytes, uint32_t count) {
-    static alignas(4) uint8_t body[BODY_BYTES];
-    static struct frame_decoder decoder;
-    if (decoder.body == NULL) frame_decoder_init(&decoder, body, sizeof body);
+static alignas(4) uint8_t body[BODY_BYTES];
+static struct frame_decoder decoder;
 
-    uint32_t taken = 0;
-    while (taken < count) {
-        enum frame_event event;
-        taken += frame_decode(&decoder, bytes + taken, count - taken, &event);
-        if (event == FRAME_ENDED) answer(session, body, decoder.length);
-        if (event == FRAME_DAMAGED) answer(session, body, 0);
-        if (session->reset_requested) return;
-    }
+/* Feeds the decoder up to the end of a frame; returns how many bytes it took. The frame's answer is due if *event says that one ended. */
+static uint32_t decode(const uint8_t *bytes, uint32_t count, enum frame_event *event) {
+    if (decoder.body == NULL) frame_decoder_init(&decoder, body, sizeof body);
+    return frame_decode(&decoder, bytes, count, event);
 }
 
+static void answer_event(struct session *session, enum frame_event event) {
+    if (event == FRAME_ENDED) answer(session, body, decoder.length);
+    if (event == FRAME_DAMAGED) answer(session, body, 0);
+}
+
+void receive_byte(struct session *session, uint8_t byte) {
+    enum frame_event event;
+    decode(&byte, 1, &event);
+    answer_event(session, event);
+}
+
+/* Bytes stay in the port until they are decoded, so that a lookout sees all that is behind the request. */
 void receive(struct session *session) {
     uint8_t piece[64];
     uint32_t count;
-    while (!session->reset_requested && (count = port_read(piece, sizeof piece)) > 0)
-        receive_bytes(session, piece, count);
+    while (!session->reset_requested && (count = port_peek(0, piece, sizeof piece)) > 0) {
+        enum frame_event event;
+        const uint32_t taken = decode(piece, count, &event);
+        port_read(piece, taken);
+        answer_event(session, event);
+    }
+}
+
+void lookout_init(struct lookout *lookout) {
+    lookout->seen = 0;
+    frame_decoder_init(&lookout->decoder, lookout->body, sizeof lookout->body);
+    lookout->decoder.joined = true;
+}
+
+static bool is_new_host(const struct lookout *lookout, const struct session *session) {
+    struct frame_header header;
+    if (!frame_check(lookout->body, lookout->decoder.length, &header)) return false;
+    const struct request request = {lookout->body + FRAME_HEADER_BYTES, header.length, header.sequence};
+    return header.kind == FRAME_REQUEST && header.command == COMMAND_HELLO && header.length == 4 &&
+           load_u32(request.payload) != session->number && !hello_is_stale(session, &request);
+}
+
+bool lookout_new_host(struct lookout *lookout, const struct session *session) {
+    uint8_t piece[64];
+    uint32_t count;
+    while ((count = port_peek(lookout->seen, piece, sizeof piece)) > 0) {
+        enum frame_event event;
+        lookout->seen += frame_decode(&lookout->decoder, piece, count, &event);
+        if (event == FRAME_ENDED && is_new_host(lookout, session)) return true;
+    }
+    return false;
 }

@@ -2,16 +2,26 @@
 #ifndef TINYCONV_RECEIVE_H
 #define TINYCONV_RECEIVE_H
 
+#include "../link/frame.h"
 #include "../port/port.h"
 #include "session.h"
 
 /* What HELLO promises: the port's receive ring, less room for a HELLO of a host that has just restarted. */
 #define RX_WINDOW_BYTES (PORT_RX_RING_BYTES - 64u)
 
-/* Works off these bytes, as if the port had received them. */
-void receive_bytes(struct session *session, const uint8_t *bytes, uint32_t count);
+/* Works off a byte that was taken from the port already. */
+void receive_byte(struct session *session, uint8_t byte);
 
 /* Works off everything that the port has received so far. */
 void receive(struct session *session);
+
+/* Looks for a new host among the bytes that came while a request is worked off: its HELLO is whole and sound. Takes nothing. */
+struct lookout {
+    uint32_t seen; /* bytes of the port */
+    struct frame_decoder decoder;
+    uint8_t body[FRAME_OVERHEAD_BYTES + 4]; /* longer frames are no HELLO */
+};
+void lookout_init(struct lookout *lookout);
+bool lookout_new_host(struct lookout *lookout, const struct session *session);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "../port/port.h"
 #include "handlers.h"
+#include "receive.h"
 #include "send.h"
 
 /* A host waits 2 s for a sign of life; on a clock that fell back to a tenth this is still enough. */
@@ -19,27 +20,32 @@ struct progress {
     uint32_t step;
 };
 
-/* Runs what the checked request asks for; progress is sent between steps, outside of what is counted. */
-static struct run_response run_steps(struct session *session, const struct run_request *run,
-                                     uint16_t sequence) {
+/* Runs what the checked request asks for; between steps, outside of what is counted, it sends progress and looks out for a new host.
+ * False if there is one: the run ends where it is. */
+static bool run_steps(struct session *session, const struct run_request *run, uint16_t sequence) {
+    struct run_response *response = &session->run_response;
+    struct lookout lookout;
+    lookout_init(&lookout);
     const uint32_t interval = port_info().clock_hz / PROGRESS_PER_SECOND;
     uint32_t last_progress = port_counter();
-    struct run_response response = {.runs = run->runs};
+    *response = (struct run_response){.runs = run->runs};
     for (uint32_t runs_done = 0; runs_done < run->runs; runs_done++) {
         for (uint32_t step = run->first; step < run->first + run->steps; step++) {
             const uint32_t begin = port_counter();
             plan_run_step(&session->plan, step);
             const uint32_t end = port_counter();
             session->counts[step] = end - begin;
-            response.count += end - begin;
+            response->count += end - begin;
+            session->steps_done = step + 1;
+            if (lookout_new_host(&lookout, session)) return false;
             if (interval == 0 || end - last_progress < interval) continue;
             const struct progress progress = {runs_done, step + 1};
             send_frame(FRAME_PROGRESS, COMMAND_RUN, STATUS_OK, sequence, &progress, sizeof progress);
             last_progress = port_counter();
         }
     }
-    response.steps_done = run->first + run->steps;
-    return response;
+    response->steps_done = run->first + run->steps;
+    return true;
 }
 
 static enum status check_run(struct session *session, const struct run_request *run, struct reply *reply) {
@@ -80,8 +86,9 @@ enum status handle_RUN(struct session *session, const struct request *request, s
     status = check_run(session, &run, reply);
     if (status != STATUS_OK) return status;
 
-    session->run_response = run_steps(session, &run, request->sequence);
-    session->steps_done = session->run_response.steps_done;
+    session->run_kept = false;
+    if (!run_steps(session, &run, request->sequence))
+        return refuse(reply, STATUS_RUN_ABANDONED, session->steps_done, 0, 0);
     session->run_sequence = request->sequence;
     session->run_kept = true;
     return STATUS_OK;

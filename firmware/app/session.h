@@ -20,7 +20,10 @@ enum plan_place { PLAN_NOWHERE, PLAN_IN_RAM, PLAN_IN_FLASH };
 
 struct session {
     uint32_t number; /* the host's, from HELLO */
+    uint32_t previous_number;
     bool greeted;
+    bool greeted_before;      /* previous_number is one */
+    uint16_t newest_sequence; /* of the requests that were worked off since HELLO */
     bool fault_forgotten;
     bool reset_requested;
 

@@ -55,6 +55,9 @@ struct port_info port_info(void);
 /* Up to `capacity` received bytes, 0 if none are there. Never waits. */
 uint32_t port_read(uint8_t *bytes, uint32_t capacity);
 
+/* As port_read(), but takes nothing; begins `from` bytes behind what port_read() would give next. Never waits. */
+uint32_t port_peek(uint32_t from, uint8_t *bytes, uint32_t capacity);
+
 /* Sends all bytes; returns when they are handed to the hardware. */
 void port_write(const uint8_t *bytes, uint32_t count);
 

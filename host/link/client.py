@@ -176,6 +176,10 @@ class Client:
         if len(payload) < 16 or struct.unpack_from("<H", payload)[0] != wire.VERSION:
             raise mismatch(payload)
         hello = parse_hello(payload)
+        if hello.session != self._number:
+            raise LinkError(
+                "HELLO: the answer belongs to another conversation", "is another host on this port?"
+            )
         if getattr(self.transport, "counts_instructions", False):
             counter = "instructions" if hello.counter == "cycles" else hello.counter
             hello = replace(hello, emulated=True, counter=counter)
@@ -187,25 +191,29 @@ class Client:
         return self._exchange([Request(command, payload)], **options)[0]
 
     def _exchange(self, requests: list[Request], **options) -> list[bytes]:
-        resent = self._session.resent_frames
         try:
             return self._session.exchange(requests, **options)
-        except HostError as error:
-            lost_plan = isinstance(error, DeviceError) and error.status == "NO_PLAN"
-            if isinstance(error, LinkError) or (lost_plan and self._session.resent_frames > resent):
+        except (DeviceError, LinkError) as error:
+            if isinstance(error, LinkError) or error.status == "NO_SESSION":
                 self._raise_if_restarted(requests[0].command, error)
             raise
 
-    def _raise_if_restarted(self, command: str, error: HostError) -> None:
-        """A device that faulted restarts and has forgotten everything; HELLO tells why."""
+    def _raise_if_restarted(self, command: str, error: DeviceError | LinkError) -> None:
+        """A device that restarted has forgotten everything; HELLO tells why."""
         before = self.hello.fault
         try:
-            fault = self._say_hello().fault
+            hello = self._say_hello()
         except HostError:
-            return
-        if fault and fault != before:
+            hello = None
+        if hello and hello.fault and hello.fault != before:
             raise DeviceError(
-                f"the device restarted during {command}: {fault}", "please report this", status="FAULT"
+                f"the device restarted during {command}: {hello.fault}", "please report this", status="FAULT"
+            ) from error
+        if isinstance(error, DeviceError):
+            raise DeviceError(
+                f"the device restarted during {command}",
+                "check its supply, and run again",
+                status="RESTARTED",
             ) from error
 
     def _write(

@@ -120,7 +120,7 @@ class Session:
         LinkError.
         """
         timeouts = list(timeouts)
-        waiting = deque(self._number(r) for r in requests)
+        waiting: deque[Request | _Sent] = deque(requests)
         alone = len(waiting) == 1
         flying: deque[_Sent] = deque()
         answers: list[bytes] = []
@@ -135,8 +135,11 @@ class Session:
                 if self._attempt == len(timeouts):
                     raise self._gave_up(flying[0].request.command, str(trouble)) from None
                 self.counts.resent_frames += len(flying)
-                again = [s if s.request.once else self._number(s.request) for s in flying]
-                waiting.extendleft(reversed(again))
+                if waiting and isinstance(waiting[0], _Sent):
+                    waiting[0] = waiting[
+                        0
+                    ].request  # a number that was not used is behind the repetitions' now
+                waiting.extendleft(s if s.request.once else s.request for s in reversed(flying))
                 flying.clear()
                 continue
             sent = flying.popleft()
@@ -160,15 +163,21 @@ class Session:
         code = defs.commands()[request.command].code
         return _Sent(request, code, sequence, wire.encode(Frame(code, sequence, request.payload)))
 
-    def _send_within_credits(self, waiting: deque[_Sent], flying: deque[_Sent]) -> None:
+    def _send_within_credits(self, waiting: deque[Request | _Sent], flying: deque[_Sent]) -> None:
         used = sum(len(s.data) for s in flying)
         burst = bytearray()
         while waiting and len(flying) < _MAX_IN_FLIGHT:
-            if flying and used + len(waiting[0].data) > self.window_bytes:
+            following = waiting[0]
+            if isinstance(
+                following, Request
+            ):  # numbered as late as this, since the device wants them in order
+                following = waiting[0] = self._number(following)
+            if flying and used + len(following.data) > self.window_bytes:
                 break
-            burst += waiting[0].data
-            used += len(waiting[0].data)
-            flying.append(waiting.popleft())
+            burst += following.data
+            used += len(following.data)
+            flying.append(following)
+            waiting.popleft()
         if burst:
             self.transport.write(bytes(burst))
 

@@ -41,8 +41,15 @@ def statuses(found: list[Frame | Damaged]) -> list[int]:
     return [f.status for f in found]
 
 
-def ping(number: int, payload: bytes = b"") -> bytes:
-    return encode(Frame(PING, number, payload))
+def number(dut) -> int:
+    """The sequence number that is next in this conversation."""
+    taken = dut.session._sequence
+    dut.session._sequence = (taken + 1) & 0xFFFF
+    return taken
+
+
+def ping(sequence: int, payload: bytes = b"") -> bytes:
+    return encode(Frame(PING, sequence, payload))
 
 
 def rewrapped(data: bytes) -> bytes:
@@ -93,14 +100,14 @@ def test_a_full_window_loses_nothing(dut):
 
 
 def test_damage_is_answered_and_the_link_goes_on(dut):
-    good = ping(5, b"payload with \0 zeros \0")
-    for at in range(len(good) - 1):
-        bad = bytearray(good)
+    for at in range(len(ping(5, b"payload with \0 zeros \0")) - 1):
+        bad = bytearray(ping(number(dut), b"payload with \0 zeros \0"))
         bad[at] ^= 0x40 if bad[at] != 0x40 else 0x20
-        found = exchange(dut, b"\0" + bytes(bad) + ping(6))
+        following = number(dut)
+        found = exchange(dut, b"\0" + bytes(bad) + ping(following))
         assert statuses(found) == [BAD_FRAME, 0], f"byte {at}"
         assert (found[0].command, found[0].sequence) == (0, 0)
-        assert found[1].sequence == 6
+        assert found[1].sequence == following
     dut.ping(b"after")
 
 
@@ -116,16 +123,18 @@ def test_frames_that_are_none(dut):
         "too long": encode(Frame(PING, 1, bytes(limit))),
         "far too long": b"\x05abcd" * 1000 + b"\0",
     }.items():
-        found = exchange(dut, b"\0" + data + ping(2, b"x"), 2)
+        found = exchange(dut, b"\0" + data + ping(number(dut), b"x"), 2)
         assert statuses(found) == [BAD_FRAME, 0], name
         assert found[1].payload == b"x"
-    assert exchange(dut, b"\0\0\0\0" + ping(3) + b"\0\0", 1)[0].sequence == 3
+    last = number(dut)
+    assert exchange(dut, b"\0\0\0\0" + ping(last) + b"\0\0", 1)[0].sequence == last
 
 
 def test_responses_and_progress_are_not_requests(dut):
+    last = number(dut)
     stray = encode(Frame(PING, 1, b"a", Kind.RESPONSE)) + encode(Frame(PING, 1, b"a", Kind.PROGRESS))
-    found = [f for f in exchange(dut, b"\0" + stray + ping(9)) if f.status != BAD_FRAME]
-    assert [f.sequence for f in found] == [9]
+    found = [f for f in exchange(dut, b"\0" + stray + ping(last)) if f.status != BAD_FRAME]
+    assert [f.sequence for f in found] == [last]
 
 
 def test_another_version_is_told_ours(dut):
@@ -142,9 +151,10 @@ def test_another_version_is_told_ours(dut):
 def test_unknown_commands(dut):
     known = {c.code for c in defs.commands().values()}
     for code in {0, 4, 0x0F, 0x14, 0x32, 0x7F, 0xFF} - known:
-        found = exchange(dut, encode(Frame(code, 8, b"abc")))
+        sequence = number(dut)
+        found = exchange(dut, encode(Frame(code, sequence, b"abc")))
         assert statuses(found) == [BAD_COMMAND]
-        assert (found[0].command, found[0].sequence) == (code, 8)
+        assert (found[0].command, found[0].sequence) == (code, sequence)
         assert len(found[0].payload) == 16
     dut.ping()
 
@@ -170,7 +180,7 @@ def test_every_command_has_its_lengths_tested():
 @pytest.mark.parametrize("command", WRONG_LENGTHS)
 def test_wrong_lengths(dut, command):
     for size in WRONG_LENGTHS[command]:
-        found = exchange(dut, encode(Frame(defs.commands()[command].code, 8, bytes(size))))
+        found = exchange(dut, encode(Frame(defs.commands()[command].code, number(dut), bytes(size))))
         assert statuses(found)[0] in (BAD_LENGTH, NO_PLAN), size
     dut.ping()
 
@@ -250,7 +260,7 @@ def test_a_run_is_executed_once_per_number(dut, network):
     infer(dut, network, 1)
     net = network.net
     dut.write_tensor(net.inputs[0], bytes(net.tensors[net.inputs[0]].bytes))
-    run = encode(Frame(defs.commands()["RUN"].code, 4711, struct.pack("<HHI", 0, 1, 1)))
+    run = encode(Frame(defs.commands()["RUN"].code, number(dut), struct.pack("<HHI", 0, 1, 1)))
     found = [f for f in exchange(dut, run * 3, 3) if f.kind == Kind.RESPONSE]
     assert statuses(found) == [0, 0, 0]
     assert found[0] == found[1] == found[2]
@@ -281,7 +291,8 @@ def test_a_stalled_frame_does_no_harm(dut):
 
 
 def test_a_host_that_ignores_credits_only_hurts_itself(dut):
-    burst = ping(1, bytes(200)) * (3 * dut.hello.rx_window_bytes // 214)
+    count = 3 * dut.hello.rx_window_bytes // 214
+    burst = b"".join(ping(number(dut), bytes(200)) for _ in range(count))
     exchange(dut, burst, 1000, 1.0)
     assert dut.connect().board
     assert dut.ping(b"after") == b"after"

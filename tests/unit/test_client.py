@@ -116,8 +116,9 @@ def test_the_window_is_respected_and_kept_full(window, payload):
 
 
 def test_sequence_numbers_wrap():
-    client = connected(FakeDevice())
-    client.session._sequence = 0xFFFE
+    device = FakeDevice()
+    client = connected(device)
+    client.session._sequence, device._newest = 0xFFFE, 0xFFFD
     work(client, 3000, 2000, 3)
 
 
@@ -207,9 +208,33 @@ def test_a_new_host_on_a_busy_device_says_so():
     client = connected(device)
     client.load_plan(make_plan(4, 4))
     client.write_tensor(0, b"abcd")
-    device.write(encode(Frame(0x30, 99, struct.pack("<HHI", 0, 0, 1))))
+    device.write(encode(Frame(0x30, client.session._sequence, struct.pack("<HHI", 0, 0, 1))))
     with pytest.raises(LinkError, match="busy with a run of an earlier host"):
         connected(device)
+
+
+def test_a_device_that_restarted_says_so_at_once():
+    device = FakeDevice()
+    client = connected(device)
+    client.load_plan(make_plan(4, 4))
+    client.write_tensor(0, b"abcd")
+    device.restart()
+    before = device.now()
+    with pytest.raises(DeviceError, match="the device restarted during RUN") as e:
+        client.run()
+    assert e.value.status == "RESTARTED" and device.now() - before < 1
+    work(client, 100, 100, 2)
+
+
+def test_an_old_request_changes_nothing():
+    device = FakeDevice()
+    client = connected(device)
+    client.load_plan(make_plan(4, 4))
+    held_back = encode(Frame(0x20, client.session._sequence, struct.pack("<HHI", 0, 0, 0) + b"junk"))
+    client.write_tensor(0, b"abcd")
+    device.write(held_back)
+    client.run()
+    assert client.read_tensor(1, 4) == expected_output(b"abcd", 4)
 
 
 def test_a_fault_during_a_run_is_explained():

@@ -29,13 +29,20 @@ static inline void ring_put(struct ring *ring, uint8_t byte) {
     ring->put = put + 1;
 }
 
+/* Copies what lies `from` bytes behind the oldest byte; takes nothing. */
+static inline uint32_t ring_peek(const struct ring *ring, uint32_t from, uint8_t *bytes, uint32_t capacity) {
+    const uint32_t there = ring->put - ring->taken;
+    const uint32_t behind = from < there ? there - from : 0;
+    const uint32_t count = behind < capacity ? behind : capacity;
+    const uint32_t first = ring->taken + from;
+    for (uint32_t i = 0; i < count; i++) bytes[i] = ring->bytes[(first + i) % PORT_RX_RING_BYTES];
+    return count;
+}
+
 static inline uint32_t ring_take(struct ring *ring, uint8_t *bytes, uint32_t capacity) {
-    const uint32_t taken = ring->taken;
-    const uint32_t there = ring->put - taken;
-    const uint32_t count = there < capacity ? there : capacity;
-    for (uint32_t i = 0; i < count; i++) bytes[i] = ring->bytes[(taken + i) % PORT_RX_RING_BYTES];
-    __asm volatile("" ::: "memory");
-    ring->taken = taken + count;
+    const uint32_t count = ring_peek(ring, 0, bytes, capacity);
+    __asm volatile("" ::: "memory"); /* the bytes before their place is free */
+    ring->taken += count;
     return count;
 }
 

@@ -45,6 +45,10 @@ uint32_t port_read(uint8_t *bytes, uint32_t capacity) {
     return ring_take(&received, bytes, capacity);
 }
 
+uint32_t port_peek(uint32_t from, uint8_t *bytes, uint32_t capacity) {
+    return ring_peek(&received, from, bytes, capacity);
+}
+
 void port_write(const uint8_t *bytes, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
         while (PORT_UART->STATE & UART_STATE_TX_FULL) {}

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,6 +19,8 @@ static uint8_t *pools[PORT_MAX_POOLS];
 static uint32_t pool_bytes[PORT_MAX_POOLS] = {FAST_POOL_BYTES, POOL_BYTES};
 static uint32_t pool_count = 2;
 static uint8_t *flash_plan;
+static uint8_t received[PORT_RX_RING_BYTES];
+static uint32_t received_count;
 
 /* main() takes no arguments, as on a chip; both glibc and macOS hand them to constructors too. */
 __attribute__((constructor)) static void keep_arguments(int count, char **values) {
@@ -59,11 +62,29 @@ static bool can_read(int timeout_ms) {
     return poll(&input, 1, timeout_ms) > 0;
 }
 
+/* Fills the ring with what the pipe holds, as an interrupt does on a chip; what does not fit stays in the pipe. */
+static void take_received(void) {
+    while (received_count < PORT_RX_RING_BYTES && can_read(0)) {
+        const ssize_t count =
+            read(STDIN_FILENO, received + received_count, PORT_RX_RING_BYTES - received_count);
+        if (count <= 0) exit(0); /* the host is gone */
+        received_count += (uint32_t)count;
+    }
+}
+
+uint32_t port_peek(uint32_t from, uint8_t *bytes, uint32_t capacity) {
+    take_received();
+    const uint32_t behind = from < received_count ? received_count - from : 0;
+    const uint32_t count = behind < capacity ? behind : capacity;
+    memcpy(bytes, received + from, count);
+    return count;
+}
+
 uint32_t port_read(uint8_t *bytes, uint32_t capacity) {
-    if (!can_read(0)) return 0;
-    const ssize_t count = read(STDIN_FILENO, bytes, capacity);
-    if (count <= 0) exit(0); /* the host is gone */
-    return (uint32_t)count;
+    const uint32_t count = port_peek(0, bytes, capacity);
+    received_count -= count;
+    memmove(received, received + count, received_count);
+    return count;
 }
 
 void port_write(const uint8_t *bytes, uint32_t count) {
@@ -76,7 +97,7 @@ void port_write(const uint8_t *bytes, uint32_t count) {
 }
 
 void port_wait(void) {
-    can_read(-1);
+    if (received_count == 0) can_read(-1);
 }
 
 /* Nanoseconds: only good for seeing that time passes, hence COUNTER_NONE. */

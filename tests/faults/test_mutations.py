@@ -1,0 +1,39 @@
+"""The cases notice what they are there for: firmware or host with one rule less gives a wrong result, soon."""
+
+from __future__ import annotations
+
+import pytest
+
+from host.link import frame as wire
+from tests.faults.board import Mutation
+from tests.faults.cases import WrongError, run_case
+
+MOST_CASES = 3000
+
+FIRMWARE = {
+    "no checksum": Mutation(
+        "link/frame.c", "- FRAME_CRC_BYTES) != crc) return false;", "- FRAME_CRC_BYTES) != crc) {}"
+    ),
+    "old requests are taken": Mutation(
+        "app/receive.c", "    return lead > MAX_SEQUENCE_LEAD;\n", "    return false;\n"
+    ),
+}
+
+
+def found(**options) -> bool:
+    for seed in range(MOST_CASES):
+        try:
+            run_case(seed, **options)
+        except WrongError:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("name", FIRMWARE)
+def test_firmware_without_a_rule_is_found_out(name):
+    assert found(mutation=FIRMWARE[name])
+
+
+def test_a_host_that_reads_damaged_answers_is_found_out(monkeypatch):
+    monkeypatch.setattr(wire.zlib, "crc32", lambda data, *_: int.from_bytes(data[-1:], "little") * 0)
+    assert found()
