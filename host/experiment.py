@@ -38,6 +38,7 @@ class Options:
     resize: bool = False
     runs: int = 1
     check: str = "output"
+    pipelined: bool = False
     place: str = "auto"
     kernels: str = "all"
     slimmed: bool = True
@@ -102,6 +103,7 @@ def run_compiled(
             samples,
             runs=options.runs,
             check=options.check,
+            pipelined=options.pipelined,
             progress=progress,
         )
         hello = device.client.hello
@@ -296,6 +298,7 @@ def _result(
         first_mismatch=measured.first_mismatch,
         per_inference=per_inference,
         measured_fps=hello.clock_hz / per_inference if timed and not hello.emulated else None,
+        end_to_end_fps=None if hello.emulated else len(measured.totals) / measured.seconds,
         macs=net.macs,
         macs_original=compiled.original.total_macs,
         arena_bytes=net.arena_bytes,

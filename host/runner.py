@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from host.compile import Compiled
 from host.errors import DeviceError, DoesNotFitError, FlashError
 from host.inputs import Samples
-from host.link.client import Client, PlanInfo
+from host.link.client import Client, Inference, Job, PlanInfo, RunResult
 from host.model.graph import Graph
 from host.oracle.run import dequantize_output, run_graph
 from host.plan import banks
@@ -31,7 +32,8 @@ class Measurement:
     """What all inferences of a run gave, before it is put into a report.
 
     `outputs[i]` are the output arrays of sample i in the file's own types; `int8_outputs` the raw ones.
-    `totals` has one count an inference; `layer_totals` the sums over `counted` inferences.
+    `totals` has one count an inference; `layer_totals` the sums over `counted` inferences. `seconds` is what everything
+    took, transfers and the comparison among it.
     """
 
     totals: list[int] = field(default_factory=list)
@@ -41,6 +43,7 @@ class Measurement:
     int8_outputs: list[list[np.ndarray]] = field(default_factory=list)
     mismatches: int = 0
     first_mismatch: Mismatch | None = None
+    seconds: float = 0.0
 
 
 def demand(compiled: Compiled, in_flash: bool) -> banks.Demand:
@@ -99,42 +102,74 @@ def measure(
     *,
     runs: int = 1,
     check: str = "output",
+    pipelined: bool = False,
+    clock: Callable[[], float] = time.monotonic,
     progress: Progress = no_progress,
 ) -> Measurement:
-    """Runs every sample `runs` times and compares with the oracle as `check` says."""
+    """Runs every sample `runs` times and compares with the oracle as `check` says.
+
+    `pipelined`: the next inputs travel while the device computes, and receiving them is counted. `clock` tells seconds,
+    for the speed with transfers.
+    """
     net, graph = compiled.net, compiled.original
     result = Measurement(layer_totals=np.zeros(len(net.steps), np.int64))
-    for index, tensors in enumerate(samples.tensors):
+    batches = _batches(runs, info.inputs_survive and check != "layers")
+    begin = clock()
+    if check == "layers":
+        inferences = (
+            _run_by_layers(client, compiled, tensors, result, i, batches)
+            for i, tensors in enumerate(samples.tensors)
+        )
+    else:
+        inferences = _run_samples(client, compiled, samples, batches, pipelined)
+    for index, (tensors, done) in enumerate(zip(samples.tensors, inferences, strict=True)):
         progress("samples", index, len(samples.tensors))
-        expected = run_graph(graph, tensors) if check != "none" else {}
-        compare = _Comparison(result, index, compiled, expected)
-        remaining = runs
-        while remaining:
-            for target, tensor in zip(net.inputs, tensors, strict=True):
-                client.write_tensor(target, tensor.tobytes())
-            if check == "layers":
-                batch = 1
-                total = _run_step_by_step(client, compiled, compare)
-            else:
-                batch = remaining if info.inputs_survive else 1
-                total = client.run(runs=batch).total
-            result.totals += [total // batch] * batch
-            result.layer_totals += np.array(client.counts(0, len(net.steps)), np.int64)
+        for inference in done:
+            result.totals += [inference.run.total // inference.run.runs] * inference.run.runs
+            result.layer_totals += np.array(inference.counts, np.int64)
             result.counted += 1
-            remaining -= batch
         raw = [
-            _read(client, net, t, graph.tensors[b.tensor].shape, graph.tensors[b.tensor].dtype)
-            for t, b in _outputs(net, graph)
+            np.frombuffer(data, np.dtype(graph.tensors[b.tensor].dtype).newbyteorder("<")).reshape(
+                graph.tensors[b.tensor].shape
+            )
+            for data, (_, b) in zip(done[-1].outputs, _outputs(net, graph), strict=True)
         ]
-        for array, (_, border) in zip(raw, _outputs(net, graph), strict=True):
-            if check == "output":
+        if check == "output":
+            compare = _Comparison(result, index, compiled, run_graph(graph, tensors))
+            for array, (_, border) in zip(raw, _outputs(net, graph), strict=True):
                 compare("output", border.tensor, array)
         result.int8_outputs.append(raw)
         result.outputs.append(
             [dequantize_output(graph, b, a) for a, b in zip(raw, graph.outputs, strict=True)]
         )
+    result.seconds = clock() - begin
     progress("samples", len(samples.tensors), len(samples.tensors))
     return result
+
+
+def _batches(runs: int, inputs_survive: bool) -> list[int]:
+    """How many runs follow each writing of the inputs."""
+    return [runs] if inputs_survive else [1] * runs
+
+
+def _job(compiled: Compiled, tensors: list[np.ndarray], runs: int) -> Job:
+    net = compiled.net
+    return Job(
+        tuple((t, data.tobytes()) for t, data in zip(net.inputs, tensors, strict=True)),
+        tuple((t, net.tensors[t].bytes) for t, _ in _outputs(net, compiled.original)),
+        len(net.steps),
+        runs,
+    )
+
+
+def _run_samples(
+    client: Client, compiled: Compiled, samples: Samples, batches: list[int], pipelined: bool
+) -> Iterator[list[Inference]]:
+    """The inferences of each sample."""
+    jobs = (_job(compiled, tensors, runs) for tensors in samples.tensors for runs in batches)
+    inferences = client.infer(jobs) if pipelined else map(client.infer_alone, jobs)
+    for _ in samples.tensors:
+        yield [next(inferences) for _ in batches]
 
 
 def layer_results(net: Network, result: Measurement) -> list[LayerResult]:
@@ -173,27 +208,35 @@ def _outputs(net: Network, graph: Graph):
     return list(zip(net.outputs, graph.outputs, strict=True))
 
 
-def _read(
-    client: Client, net: Network, tensor: int, shape: tuple[int, ...], dtype: np.dtype | type = np.int8
-) -> np.ndarray:
-    data = client.read_tensor(tensor, net.tensors[tensor].bytes)
-    return np.frombuffer(data, np.dtype(dtype).newbyteorder("<")).reshape(shape)
+def _run_by_layers(
+    client: Client,
+    compiled: Compiled,
+    tensors: list[np.ndarray],
+    result: Measurement,
+    index: int,
+    batches: list[int],
+) -> list[Inference]:
+    """A sample's inferences, each step on its own; every tensor is read back as soon as it is complete."""
+    compare = _Comparison(result, index, compiled, run_graph(compiled.original, tensors))
+    return [_run_step_by_step(client, compiled, _job(compiled, tensors, 1), compare) for _ in batches]
 
 
-def _run_step_by_step(client: Client, compiled: Compiled, compare: _Comparison) -> int:
-    """Runs one inference, reading back each tensor as soon as it is complete. Returns the count."""
+def _run_step_by_step(client: Client, compiled: Compiled, job: Job, compare: _Comparison) -> Inference:
     net = compiled.net
     last_writer = {step.output: i for i, step in enumerate(net.steps)}
+    for target, data in job.inputs:
+        client.write_tensor(target, data)
     total = 0
     for i, step in enumerate(net.steps):
         total += client.run(first_step=i, steps=1).total
         if last_writer[step.output] == i:
             tensor = compiled.graph.tensors[step.graph_output]
             shape = step.out_shape if step.rows else tensor.shape
-            layer = f"layer {i} ({step.op_kind}, kernel {step.kernel})"
-            value = _read(client, net, step.output, shape, tensor.dtype)
-            compare(layer, step.graph_output, value, step.rows)
-    return total
+            data = client.read_tensor(step.output, net.tensors[step.output].bytes)
+            value = np.frombuffer(data, np.dtype(tensor.dtype).newbyteorder("<")).reshape(shape)
+            compare(f"layer {i} ({step.op_kind}, kernel {step.kernel})", step.graph_output, value, step.rows)
+    outputs = [client.read_tensor(tensor, count) for tensor, count in job.outputs]
+    return Inference(RunResult(total, 1, len(net.steps)), outputs, client.counts(0, len(net.steps)))
 
 
 @dataclass

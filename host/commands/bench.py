@@ -14,6 +14,7 @@ DEFAULT_THRESHOLD_PERCENT = 1.0
 
 @click.command("bench")
 @device_options
+@click.option("--link", is_flag=True, help="The serial line instead: what share of its rate transfers reach.")
 @click.option("--op", metavar="GLOB", default="*", help="Operators, as in params.def: conv2d, depthwise, ...")
 @click.option("--kernel", metavar="GLOB", default="*", help="Kernels: '*winograd*', '*_ref'.")
 @click.option(
@@ -31,7 +32,7 @@ DEFAULT_THRESHOLD_PERCENT = 1.0
 @click.option("--threshold", metavar="PERCENT", type=click.FloatRange(0), default=DEFAULT_THRESHOLD_PERCENT,
               show_default=True, help="How much more than before is a regression.")  # fmt: skip
 def command(
-    board: str | None, port: str | None, op: str, kernel: str, shape: str, cycles: bool, flash: str | None,
+    board: str | None, port: str | None, link: bool, op: str, kernel: str, shape: str, cycles: bool, flash: str | None,
     mem: str | None, json_file: str | None, save: str | None, costs: Path | None, compare: Path | None,
     threshold: float,
 ) -> None:  # fmt: skip
@@ -39,6 +40,9 @@ def command(
 
     A kernel whose output is wrong gets no number, and the exit status tells.
     """
+    if link:
+        _bench_link(board, port, json_file)
+        return
     from host.bench import compare as comparison
     from host.bench.measure import bench, select
     from host.cyclemodel.model import chip_of
@@ -78,3 +82,23 @@ def command(
             f"{len(worse)} results got worse by more than {threshold:g} %, most {c.result.kernel} on {c.result.case}: "
             f"{c.percent:+.1f} % {c.unit}"
         )
+
+
+def _bench_link(board: str | None, port: str | None, json_file: str | None) -> None:
+    from host.bench.link import measure
+    from host.devices import is_emulated, open_device
+    from host.report.bench import link_json, print_link
+
+    device = device_choice(board, port)
+    if is_emulated(device.board, device.port):
+        raise InputError(
+            f"{device.board.id} is emulated: its line has no rate",
+            "name a board's port with --port; `python -m tests.line_rate` measures a simulated line",
+        )
+    with screen() as show, open_device(device.board, device.port) as client:
+        show.say(f"each transfer takes a few seconds at {device.board.uart.baud:,} baud")
+        rates = measure(client, device.board.uart.baud)
+    if json_file:
+        write_json(link_json(rates), json_file)
+    if json_file != "-":
+        print_link(results(), rates)

@@ -42,6 +42,10 @@ from host.errors import NotExactError, OutputError
     help="Compare the outputs, or every layer's tensor, with the oracle.",
 )  # fmt: skip
 @click.option(
+    "--pipeline", "pipelined", is_flag=True,
+    help="Send the next inputs while the device computes; receiving them is counted too.",
+)  # fmt: skip
+@click.option(
     "--place",
     type=click.Choice(("auto", "ram", "flash")),
     default="auto",
@@ -61,7 +65,8 @@ from host.errors import NotExactError, OutputError
 @json_option
 def command(
     network: str | None, board: str | None, port: str | None, source: str | None, resize: bool, runs: int, check: str,
-    place: str, output: str | None, firmware: Path | None, predict: bool, json_file: str | None, **plan: Any,
+    pipelined: bool, place: str, output: str | None, firmware: Path | None, predict: bool, json_file: str | None,
+    **plan: Any,
 ) -> None:  # fmt: skip
     """Run NET on a board and check every output.
 
@@ -74,8 +79,8 @@ def command(
 
     device = device_choice(board or (DEFAULT_BOARD if firmware else None), port)
     options = experiment.Options(
-        board=device.board.id, port=device.port, source=source, resize=resize, runs=runs, check=check, place=place,
-        firmware=firmware, predict=predict, **plan_choices(**plan),
+        board=device.board.id, port=device.port, source=source, resize=resize, runs=runs, check=check,
+        pipelined=pipelined, place=place, firmware=firmware, predict=predict, **plan_choices(**plan),
     )  # fmt: skip
     with screen() as show:
         path = _path(network, show)

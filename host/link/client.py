@@ -5,13 +5,15 @@ from __future__ import annotations
 import secrets
 import struct
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from host.errors import DeviceError, HostError, LinkError
 from host.link import frame as wire
 from host.link.hello import Hello, parse_hello
-from host.link.session import ATTEMPTS, LinkCounts, Request, Session, mismatch
+from host.link.session import BrokenStreamError, LinkCounts, Request, Session, mismatch
 from host.transport.base import Transport
 
 # A device that just started drops what arrives before its serial port is up, so ask often at first.
@@ -38,6 +40,25 @@ class RunResult:
     total: int
     runs: int
     steps_done: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """An inference to do: all bytes of each input, `runs` times all `steps` steps, then these bytes of each output."""
+
+    inputs: tuple[tuple[int, bytes], ...]
+    outputs: tuple[tuple[int, int], ...]
+    steps: int
+    runs: int = 1
+
+
+@dataclass(frozen=True)
+class Inference:
+    """What became of a job; `counts` are the last run's, one a step."""
+
+    run: RunResult
+    outputs: list[bytes]
+    counts: tuple[int, ...]
 
 
 class Client:
@@ -113,9 +134,13 @@ class Client:
 
         `progress` is called with bytes done and bytes in all.
         """
+        self.send_plan(plan, progress)
+        return _plan_info(self._call("PLAN_COMMIT"))
+
+    def send_plan(self, plan: bytes, progress: Callable[[int, int], None] | None = None) -> None:
+        """load_plan() up to the device's look at it; until then the device has no plan."""
         self._call("PLAN_BEGIN", struct.pack("<I", len(plan)))
         self._write("PLAN_DATA", b"", plan, progress)
-        return _plan_info(self._call("PLAN_COMMIT"))
 
     def select_flash_plan(self) -> PlanInfo:
         """Makes the plan in the flash region the current one."""
@@ -129,15 +154,16 @@ class Client:
 
     def read_tensor(self, tensor: int, count: int, offset: int = 0) -> bytes:
         """`count` bytes of a tensor that is alive, from `offset`."""
-        size = self.hello.max_payload_bytes
-        end = offset + count
-        pieces = [(at, min(size, end - at)) for at in range(offset, end, size)] or [(offset, 0)]
-        answers = self._exchange(
-            [Request("TENSOR_READ", struct.pack("<HHII", tensor, 0, at, n)) for at, n in pieces]
-        )
-        for (_, n), answer in zip(pieces, answers, strict=True):
-            _expect("TENSOR_READ", answer, n)
+        requests = self._reads(tensor, count, offset)
+        answers = self._exchange(requests)
+        for request, answer in zip(requests, answers, strict=True):
+            _expect("TENSOR_READ", answer, _read_count(request))
         return b"".join(answers)
+
+    def _reads(self, tensor: int, count: int, offset: int = 0) -> list[Request]:
+        size, end = self.hello.max_payload_bytes, offset + count
+        pieces = [(at, min(size, end - at)) for at in range(offset, end, size)] or [(offset, 0)]
+        return [Request("TENSOR_READ", struct.pack("<HHII", tensor, 0, at, n)) for at, n in pieces]
 
     def run(
         self,
@@ -151,23 +177,75 @@ class Client:
         `on_progress` is called now and then with runs done and the step that is next.
         """
 
-        def report(payload: bytes) -> None:
-            if on_progress and len(payload) >= 8:
-                on_progress(*struct.unpack_from("<II", payload))
-
         request = Request("RUN", struct.pack("<HHI", first_step, steps, runs), once=True)
-        answer = self._exchange([request], on_progress=report)[0]
+        answer = self._exchange([request], on_progress=_progress(on_progress))[0]
         return RunResult(*struct.unpack("<QII", _expect("RUN", answer, 16)))
+
+    def infer(
+        self, jobs: Iterable[Job], on_progress: Callable[[int, int], None] | None = None
+    ) -> Iterator[Inference]:
+        """Works off jobs in their order: while one runs, the inputs of the next are on their way.
+        Counts then include the interrupts that receive them.
+
+        When something is lost on the line, the job that it hit is done again from its inputs on, request by request.
+        """
+        source = iter(jobs)
+        begun: deque[tuple[Job, list[Request]]] = deque()
+
+        def requests() -> Iterator[Request]:
+            yield from chain.from_iterable(r for _, r in tuple(begun))
+            for job in source:
+                begun.append((job, self._requests(job)))
+                yield from begun[-1][1]
+
+        while True:
+            answers: list[bytes] = []
+            try:
+                for answer in self._session.stream(requests(), on_progress=_progress(on_progress)):
+                    answers.append(answer)
+                    if len(answers) == len(begun[0][1]):
+                        job, sent = begun.popleft()
+                        yield _inference(job, sent, answers)
+                        answers = []
+                return
+            except BrokenStreamError:
+                job, _ = begun.popleft()
+                yield self.infer_alone(job, on_progress)
+            except DeviceError as error:
+                if error.status == "NO_SESSION":
+                    self._raise_if_restarted("RUN", error)
+                raise
+
+    def _requests(self, job: Job) -> list[Request]:
+        """All of a job, in the order in which the device is to work them off."""
+        writes = (
+            self._pieces("TENSOR_WRITE", struct.pack("<HH", tensor, 0), data) for tensor, data in job.inputs
+        )
+        reads = (self._reads(tensor, count) for tensor, count in job.outputs)
+        return [
+            *chain.from_iterable(writes),
+            Request("RUN", struct.pack("<HHI", 0, 0, job.runs)),
+            *chain.from_iterable(reads),
+            *self._count_requests(0, job.steps),
+        ]
+
+    def infer_alone(self, job: Job, on_progress: Callable[[int, int], None] | None = None) -> Inference:
+        """One job, with a line at rest while the device computes: counts are of the steps alone."""
+        for tensor, data in job.inputs:
+            self.write_tensor(tensor, data)
+        run = self.run(runs=job.runs, on_progress=on_progress)
+        outputs = [self.read_tensor(tensor, count) for tensor, count in job.outputs]
+        return Inference(run, outputs, self.counts(0, job.steps))
 
     def counts(self, first_step: int, steps: int) -> tuple[int, ...]:
         """What each of these steps cost when it last ran, in the unit of Hello.counter."""
-        most = self.hello.max_payload_bytes // 4
-        end = first_step + steps
+        answers = self._exchange(self._count_requests(first_step, steps))
+        return struct.unpack(f"<{steps}I", _expect("COUNTS", b"".join(answers), 4 * steps))
+
+    def _count_requests(self, first_step: int, steps: int) -> list[Request]:
+        most, end = self.hello.max_payload_bytes // 4, first_step + steps
         pieces = [(at, min(most, end - at)) for at in range(first_step, end, most)]
-        answers = self._exchange([Request("COUNTS", struct.pack("<HH", at, n)) for at, n in pieces])
-        for (_, n), answer in zip(pieces, answers, strict=True):
-            _expect("COUNTS", answer, 4 * n)
-        return struct.unpack(f"<{steps}I", b"".join(answers))
+        return [Request("COUNTS", struct.pack("<HH", at, n)) for at, n in pieces]
 
     def _say_hello(self, timeouts: Sequence[float] = _HELLO_TIMEOUTS_S) -> Hello:
         payload = self._session.call(
@@ -220,8 +298,6 @@ class Client:
         self, command: str, where: bytes, data: bytes, progress: Callable[[int, int], None] | None
     ) -> None:
         """Sends data in pieces, each behind `where` and its offset."""
-        data = bytes(data)
-        size = self._payload_limit() - len(where) - 4
         done = 0
 
         def count(request: Request) -> None:
@@ -230,19 +306,14 @@ class Client:
             if progress:
                 progress(done, len(data))
 
-        pieces = [
+        self._exchange(self._pieces(command, where, data), on_answer=count)
+
+    def _pieces(self, command: str, where: bytes, data: bytes) -> list[Request]:
+        size = self._payload_limit() - len(where) - 4
+        return [
             Request(command, where + struct.pack("<I", at) + data[at : at + size])
             for at in range(0, max(1, len(data)), size)
         ]
-        for attempt in range(ATTEMPTS):
-            try:
-                self._exchange(pieces, on_answer=count)
-                return
-            except DeviceError as error:
-                # A line that doubles frames can make the device begin anew behind our back; then so do we.
-                if error.status != "BAD_SEQUENCE" or attempt == ATTEMPTS - 1:
-                    raise
-                done = 0
 
     def _payload_limit(self) -> int:
         """The largest payload of which two fit the window, so that the line is never idle."""
@@ -250,6 +321,34 @@ class Client:
         window = hello.rx_window_bytes
         half = wire.max_payload(window // 2)
         return min(hello.max_payload_bytes, max(half, min(64, wire.max_payload(window))))
+
+
+def _progress(report: Callable[[int, int], None] | None) -> Callable[[bytes], None]:
+    def take(payload: bytes) -> None:
+        if report and len(payload) >= 8:
+            report(*struct.unpack_from("<II", payload))
+
+    return take
+
+
+def _inference(job: Job, sent: list[Request], answers: list[bytes]) -> Inference:
+    """Sorts the answers to a job's requests."""
+    of: dict[str, list[bytes]] = {"TENSOR_WRITE": [], "RUN": [], "TENSOR_READ": [], "COUNTS": []}
+    for request, answer in zip(sent, answers, strict=True):
+        if request.command == "TENSOR_READ":
+            _expect("TENSOR_READ", answer, _read_count(request))
+        of[request.command].append(answer)
+    data, outputs = b"".join(of["TENSOR_READ"]), []
+    for _, count in job.outputs:
+        outputs.append(data[:count])
+        data = data[count:]
+    run = RunResult(*struct.unpack("<QII", _expect("RUN", of["RUN"][0], 16)))
+    counts = _expect("COUNTS", b"".join(of["COUNTS"]), 4 * job.steps)
+    return Inference(run, outputs, struct.unpack(f"<{job.steps}I", counts))
+
+
+def _read_count(request: Request) -> int:
+    return struct.unpack_from("<I", request.payload, 8)[0]
 
 
 def _plan_info(payload: bytes) -> PlanInfo:

@@ -14,7 +14,7 @@ import secrets
 import struct
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from host import defs
@@ -28,6 +28,7 @@ ANSWER_TIMEOUT_S = 2.0
 ATTEMPTS = 5
 _QUIET_S = 0.05  # no byte for so long: what was under way has arrived; longer if the line is slower
 _MAX_QUIET_S = 0.5
+_BUSY_QUIET_S = 1.0  # the same while a run may go on, which tells its progress more often
 _FLOOD_S = 1.0  # a line that is not quiet after so long will not be
 _MAX_IN_FLIGHT = 8  # bounds what one lost byte makes us send again
 
@@ -72,6 +73,10 @@ class LinkCounts:
 
 class _Trouble(Exception):
     """The answer to the oldest request will not come; the message says why we think so."""
+
+
+class BrokenStreamError(LinkError):
+    """An answer in a stream of requests did not come; repeat what was not answered."""
 
 
 class Session:
@@ -153,6 +158,37 @@ class Session:
             if on_answer:
                 on_answer(sent.request)
         return answers
+
+    def stream(
+        self, requests: Iterable[Request], *, on_progress: Callable[[bytes], None] | None = None
+    ) -> Iterator[bytes]:
+        """Sends requests of any commands one behind the other, as many at once as the credits allow.
+
+        Yields the answers' payloads in their order; `requests` is read no further than what can be sent. Nothing is
+        repeated: raises BrokenStreamError when an answer does not come, with the line at rest. Requests whose answer
+        was not yielded may have been executed or not then. Other errors as for exchange().
+        """
+        source = iter(requests)
+        waiting: deque[Request | _Sent] = deque()
+        flying: deque[_Sent] = deque()
+        self._attempt = 0
+        while True:
+            while len(waiting) < _MAX_IN_FLIGHT and (following := next(source, None)) is not None:
+                waiting.append(following)
+            self._send_within_credits(waiting, flying)
+            if not flying:
+                return
+            try:
+                answer = self._answer_to_oldest(flying, ANSWER_TIMEOUT_S, on_progress, False)
+            except _Trouble as trouble:
+                self.counts.resent_frames += len(flying)
+                self._settle(len(flying), _BUSY_QUIET_S)
+                raise BrokenStreamError(str(trouble)) from None
+            sent = flying.popleft()
+            if answer.status:
+                self._settle(len(flying), _BUSY_QUIET_S)
+                raise refusal(sent.request.command, answer.status, answer.payload)
+            yield answer.payload
 
     def call(self, command: str, payload: bytes = b"", **options) -> bytes:
         """One request; the answer's payload. Options and errors as for exchange()."""
@@ -240,13 +276,15 @@ class Session:
             "check cable, port and baud rate, or reset the board",
         )
 
-    def _settle(self, answers: int) -> None:
+    def _settle(self, answers: int, quiet_s: float = _QUIET_S) -> None:
         """Waits until so many more answers have come, or nothing comes any more: their credits are back."""
         end = self._clock() + _FLOOD_S
         while answers > 0 and self._clock() < end:
-            item = self._receive(max(_QUIET_S, 2 * self._round_trip_s))
+            item = self._receive(max(quiet_s, 2 * self._round_trip_s))
             if item is None:
                 break
+            if isinstance(item, Frame) and item.kind == Kind.PROGRESS:
+                end = self._clock() + _FLOOD_S  # a run goes on; what is behind it waits
             if isinstance(item, Damaged) or item.kind == Kind.RESPONSE:
                 answers -= 1
 

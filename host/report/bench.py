@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from host.bench.compare import Change
+from host.bench.link import Rate
 from host.bench.measure import Bench, Result
 
 
@@ -80,3 +85,24 @@ def _remark(r: Result, fastest: bool) -> str:
     if r.exact is False:
         return f"[red]WRONG[/]: {escape(r.trouble)}"
     return escape(r.trouble) or ("fastest" if fastest else "")
+
+
+def print_link(console: Console, rates: Sequence[Rate]) -> None:
+    """What share of the line's rate each kind of transfer reached."""
+    table = Table(pad_edge=False, box=None)
+    table.add_column("transfer")
+    for header in ("baud", "payload bytes/s", "of the line's rate"):
+        table.add_column(header, justify="right")
+    for rate in rates:
+        table.add_row(
+            rate.transfer,
+            f"{rate.baud:,}",
+            f"{rate.payload_bytes / rate.seconds:,.0f}",
+            f"{100 * rate.share:.1f} %",
+        )
+    console.print(table)
+
+
+def link_json(rates: Sequence[Rate]) -> dict[str, Any]:
+    """The object of `host bench --link --json`."""
+    return {"link": [{**asdict(rate), "share": rate.share} for rate in rates]}

@@ -65,7 +65,9 @@ class RunResult:
 
     `bit_exact` is None if nothing was checked. `macs_original` are those of the file before rewrites.
     `accuracy` is None without labels. `scores[i]` are the dequantised outputs of sample i.
-    `measured_fps` is None if no real clock was counted. Banks are named as in the manifest; a plan in flash has none.
+    `measured_fps` is the device's alone, None if no real clock was counted. `end_to_end_fps` counts transfers and the
+    comparison too; None for emulated boards, whose line has no rate. Banks are named as in the manifest; a plan in
+    flash has none.
     """
 
     model: str
@@ -81,6 +83,7 @@ class RunResult:
     first_mismatch: Mismatch | None
     per_inference: int
     measured_fps: float | None
+    end_to_end_fps: float | None
     macs: int
     macs_original: int
     arena_bytes: int
@@ -137,6 +140,7 @@ class RunResult:
             "per_inference": self.per_inference,
             "fps": self.fps,
             "fps_source": self.fps_source,
+            "end_to_end_fps": self.end_to_end_fps,
             "prediction": asdict(self.prediction) if self.prediction else None,
             "macs": self.macs,
             "macs_original": self.macs_original,

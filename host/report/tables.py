@@ -74,6 +74,8 @@ def _totals(result: RunResult, unit: str) -> list[tuple[str, str]]:
         rows.append(
             ("speed", f"{result.measured_fps:.2f} frames per second at {result.clock_hz / 1e6:.0f} MHz")
         )
+        if result.end_to_end_fps is not None:
+            rows.append(("", f"{result.end_to_end_fps:.2f} end to end, with transfers and comparison"))
     elif result.prediction:
         p = result.prediction
         rows.append(

@@ -134,7 +134,15 @@ def library(mutation: Mutation | None = None) -> _Library:
         options = ["-iquote", str(original.parent)]
         name = f"faults_{changed.parent.name}.so"
     sources.append(Path(__file__).with_name("device.c"))
-    options += ["-shared", "-fPIC", "-Wl,-z,now", "-Wl,-Bsymbolic", "-Dmain=firmware_main", f"-I{include}"]
+    options += [
+        "-shared",
+        "-fPIC",
+        "-Wl,-z,now",
+        "-Wl,-Bsymbolic",
+        "-Wl,--wrap=plan_run_step",
+        "-Dmain=firmware_main",
+        f"-I{include}",
+    ]
     return _Library(native.build(name, sources, tuple(options)))
 
 
@@ -159,7 +167,7 @@ class Board:
         self.byte_s = BITS_PER_BYTE / baud
         sizes = (ctypes.c_uint32 * 4)(*pools)
         self._device = ctypes.c_void_p(
-            self._lib.device_new(round(self.byte_s * NS), max(1, round(step_s * NS / 2)), sizes)
+            self._lib.device_new(round(self.byte_s * NS), max(1, round(step_s * NS)), sizes)
         )
         self._flash = ctypes.create_string_buffer(flash_plan, max(8, len(flash_plan)))
         self._flash_bytes = len(flash_plan)

@@ -77,7 +77,7 @@ class _MortalLine:
 class Case:
     """One case; run() raises WrongError if a property does not hold."""
 
-    def __init__(self, seed: int, **board_options):
+    def __init__(self, seed: int, rates: Rates | None = None, **board_options):
         self.rng = rng = random.Random(seed)
         self.outcome = Outcome(seed)
         self.nets = nets()
@@ -90,7 +90,7 @@ class Case:
         )
         self.board.garbage = rng.randrange(256)
         self.noises: list[Noise] = []
-        self.rates = Rates.draw(rng) if rng.random() < 0.75 else Rates()
+        self.rates = rates or (Rates.draw(rng) if rng.random() < 0.75 else Rates())
         self.killed_host = rng.random() < 0.3
         if rng.random() < 0.4:
             self.board.reset_after = self._somewhere()
@@ -170,7 +170,9 @@ class Case:
         samples = Samples([net.samples.tensors[i] for i in chosen], None, "")
         check = "layers" if rng.random() < 0.1 else "none"
         runs = rng.choice((1, 1, MOST_RUNS // 2))
-        done = runner.measure(client, net.compiled, info, samples, runs=runs, check=check)
+        done = runner.measure(
+            client, net.compiled, info, samples, runs=runs, check=check, pipelined=rng.random() < 0.6
+        )
         if done.mismatches:
             raise WrongError(f"a layer is wrong: {done.first_mismatch}")
         for sample, got in zip(chosen, done.int8_outputs, strict=True):
@@ -181,10 +183,10 @@ class Case:
             raise WrongError(f"{len(done.totals)} totals of {runs * len(chosen)} runs")
 
 
-def run_case(seed: int, **board_options) -> Outcome:
-    """Raises WrongError with the seed."""
+def run_case(seed: int, **options) -> Outcome:
+    """Raises WrongError with the seed. Options are Case's."""
     try:
-        return Case(seed, **board_options).run()
+        return Case(seed, **options).run()
     except WrongError as error:
         raise WrongError(
             f"seed {seed}: {error} (again: python -m tests.soak --seed {seed} --cases 1)"

@@ -1,8 +1,9 @@
 /* A port for tests: the firmware as a shared library, run on a fiber in simulated time.
  *
  * Time belongs to whoever calls device_run(): the firmware runs until it waits for bytes that have not arrived, has written
- * something, or has come to a given moment. Steps, sent bytes and looks at the counter take time; nothing else does. */
+ * something, or has come to a given moment. Steps and sent bytes take time; nothing else does. */
 #include "../../firmware/port/port.h"
+#include "../../firmware/runtime/plan.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -26,8 +27,8 @@ struct device {
     uint8_t *stack;
     enum reason reason;
     uint64_t now_ns, until_ns;
-    uint32_t byte_ns;    /* on the line */
-    uint32_t counter_ns; /* that a look at the counter takes: half a step */
+    uint32_t byte_ns; /* on the line */
+    uint32_t step_ns;
     struct chunk *coming, **coming_end;
     uint8_t ring[PORT_RX_RING_BYTES];
     uint32_t put, taken, lost;
@@ -84,10 +85,10 @@ static void run_firmware(void) {
     firmware_main();
 }
 
-struct device *device_new(uint32_t byte_ns, uint32_t counter_ns, const uint32_t *pool_bytes) {
+struct device *device_new(uint32_t byte_ns, uint32_t step_ns, const uint32_t *pool_bytes) {
     struct device *d = calloc(1, sizeof *d);
     d->byte_ns = byte_ns;
-    d->counter_ns = counter_ns;
+    d->step_ns = step_ns;
     d->coming_end = &d->coming;
     d->stack = malloc(STACK_BYTES);
     for (uint32_t i = 0; i < PORT_MAX_POOLS && pool_bytes[i] > 0; i++) {
@@ -221,8 +222,16 @@ void port_wait(void) {
 }
 
 uint32_t port_counter(void) {
-    pass(device->counter_ns);
+    hand_over();
     return (uint32_t)(device->now_ns / 1000);
+}
+
+/* The linker puts this before the firmware's own. */
+void __real_plan_run_step(const struct plan *plan, uint32_t step);
+void __wrap_plan_run_step(const struct plan *plan, uint32_t step);
+void __wrap_plan_run_step(const struct plan *plan, uint32_t step) {
+    __real_plan_run_step(plan, step);
+    pass(device->step_ns);
 }
 
 uint8_t *port_pool(uint32_t index, uint32_t *bytes) {

@@ -49,11 +49,18 @@ def _large_input(rng: np.random.Generator) -> Builder:
     return net
 
 
+def _classifier(rng: np.random.Generator) -> Builder:
+    net = Builder("classifier")
+    x = net.input((16, 16, 4), scale=1 / 32)
+    net.output(net.conv2d(x, rng.normal(0, 0.1, (6, 16, 16, 4)), padding="VALID", scale=1 / 8))
+    return net
+
+
 @cache
 def nets() -> tuple[Net, ...]:
     """All of them."""
     found = []
-    for seed, make in enumerate((_convolution, _two_inputs, _large_input)):
+    for seed, make in enumerate((_convolution, _two_inputs, _large_input, _classifier)):
         rng = np.random.default_rng(seed)
         compiled = compile_graph(make(rng).graph())
         graph = compiled.original

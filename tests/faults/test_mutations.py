@@ -7,15 +7,19 @@ import pytest
 from host.link import frame as wire
 from tests.faults.board import Mutation
 from tests.faults.cases import WrongError, run_case
+from tests.faults.proxy import Rates
 
 MOST_CASES = 3000
+ECHOES = Rates(echo=0.3, piece_bytes=2000, max_delay_s=0.3)
 
 FIRMWARE = {
-    "no checksum": Mutation(
-        "link/frame.c", "- FRAME_CRC_BYTES) != crc) return false;", "- FRAME_CRC_BYTES) != crc) {}"
+    "no checksum": (
+        Mutation("link/frame.c", "- FRAME_CRC_BYTES) != crc) return false;", "- FRAME_CRC_BYTES) != crc) {}"),
+        None,
     ),
-    "old requests are taken": Mutation(
-        "app/receive.c", "    return lead > MAX_SEQUENCE_LEAD;\n", "    return false;\n"
+    "old requests are taken": (
+        Mutation("app/receive.c", "    return lead > MAX_SEQUENCE_LEAD;\n", "    return false;\n"),
+        ECHOES,
     ),
 }
 
@@ -31,7 +35,8 @@ def found(**options) -> bool:
 
 @pytest.mark.parametrize("name", FIRMWARE)
 def test_firmware_without_a_rule_is_found_out(name):
-    assert found(mutation=FIRMWARE[name])
+    mutation, rates = FIRMWARE[name]
+    assert found(mutation=mutation, rates=rates)
 
 
 def test_a_host_that_reads_damaged_answers_is_found_out(monkeypatch):
