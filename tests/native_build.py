@@ -32,7 +32,7 @@ def native_firmware(*extra_flags: str) -> Path:
     generate.write_if_changed(include / "build_generated.h", header)
     sources = [
         path
-        for folder in ("app", "app/demo", "link", "port/native")
+        for folder in ("app", "app/demo", "app/mlperf", "link", "port/native")
         for path in sorted((firmware_dir() / folder).glob("*.c"))
     ]
     # Builds of one name replace each other.

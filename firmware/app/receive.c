@@ -6,6 +6,7 @@
 #include "../link/frame.h"
 #include "../port/port.h"
 #include "handlers.h"
+#include "mlperf/mlperf.h"
 #include "send.h"
 
 #define BODY_BYTES (FRAME_OVERHEAD_BYTES + MAX_PAYLOAD_BYTES)
@@ -56,16 +57,22 @@ static void answer(struct session *session, uint8_t *body, uint32_t length) {
 
 static alignas(4) uint8_t body[BODY_BYTES];
 static struct frame_decoder decoder;
+static struct command_line command_line;
 
-/* Feeds the decoder up to the end of a frame; returns how many bytes it took. The frame's answer is due if *event says that one ended. */
+/* Feeds the decoders up to the end of a frame or of a text command; returns how many bytes they took. What *event or
+ * command_line.ended say has ended is due to be answered. */
 static uint32_t decode(const uint8_t *bytes, uint32_t count, enum frame_event *event) {
     if (decoder.body == NULL) frame_decoder_init(&decoder, body, sizeof body);
-    return frame_decode(&decoder, bytes, count, event);
+    return frame_decode(&decoder, bytes, command_line_take(&command_line, bytes, count), event);
 }
 
 static void answer_event(struct session *session, enum frame_event event) {
     if (event == FRAME_ENDED) answer(session, body, decoder.length);
     if (event == FRAME_DAMAGED) answer(session, body, 0);
+    if (command_line.ended) {
+        frame_decoder_forget(&decoder);
+        mlperf_command(session, &command_line);
+    }
 }
 
 void receive_byte(struct session *session, uint8_t byte) {

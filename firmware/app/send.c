@@ -1,7 +1,7 @@
 #include "send.h"
 
+#include <stdbool.h>
 #include <stddef.h>
-
 #include <string.h>
 
 #include "../port/port.h"
@@ -15,8 +15,17 @@ static void to_port(void *context, const uint8_t *bytes, uint32_t count) {
     port_write(bytes, count);
 }
 
+static bool text_was_last;
+
+void send_text(const char *text, uint32_t count) {
+    text_was_last = true;
+    port_write((const uint8_t *)text, count);
+}
+
 static void send(const struct frame_header *header, const void *payload) {
     static struct frame_encoder encoder;
+    if (text_was_last) port_write(&(const uint8_t){0}, 1);
+    text_was_last = false;
     frame_begin(&encoder, to_port, NULL, header);
     frame_append(&encoder, payload, header->length);
     frame_end(&encoder);

@@ -11,6 +11,7 @@ void session_init(struct session *session) {
 
 void session_drop_plan(struct session *session) {
     session->place = PLAN_NOWHERE;
+    session->plan_number++;
     session->steps_done = 0;
     session->run_kept = false;
     memset(session->input_marks, 0, sizeof session->input_marks);
@@ -46,6 +47,28 @@ enum status session_use_plan(struct session *session, const uint8_t *base, uint3
     memset(session->counts, 0, counts_bytes);
     session->place = place;
     return STATUS_OK;
+}
+
+/* What is left of a pool behind `end`, which lies in it. */
+static struct pool rest_of(const struct pool *pool, const uint8_t *end) {
+    const uint32_t used = ((uint32_t)(end - pool->base) + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1);
+    return used < pool->bytes ? (struct pool){pool->base + used, pool->bytes - used} : (struct pool){0};
+}
+
+struct pool session_spare(const struct session *session) {
+    const struct plan *plan = &session->plan;
+    const struct pools *pools = &session->pools;
+    struct pool spare = {0};
+    for (uint32_t i = 0; i < pools->count; i++) {
+        const struct pool *pool = &pools->at[i];
+        const uint8_t *end = pool->base;
+        if (i == pools->largest) end = (const uint8_t *)(session->counts + plan->header->step_count);
+        if (i == session->arena_pool)
+            end = plan->arena + plan->header->arena_bytes + plan->header->copy_bytes;
+        const struct pool rest = rest_of(pool, end);
+        if (rest.bytes > spare.bytes) spare = rest;
+    }
+    return spare;
 }
 
 uint32_t session_input_of(const struct session *session, uint32_t tensor) {

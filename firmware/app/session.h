@@ -35,6 +35,8 @@ struct session {
     uint32_t held_bytes;
 
     enum plan_place place; /* of the plan in use */
+    uint32_t
+        plan_number; /* counts plans that were dropped: another number means that memory may hold something else */
     struct plan plan;
     uint32_t *counts; /* one a step, in the counter's unit */
 
@@ -54,6 +56,9 @@ void session_drop_plan(struct session *session);
 /* Checks a plan of at most `bytes` bytes and makes it the one in use. `place` says where it lies. */
 enum status session_use_plan(struct session *session, const uint8_t *base, uint32_t bytes,
                              enum plan_place place, struct plan_error *error);
+
+/* The largest part of the pools that a plan in use, with its counts and arena, leaves free; 8-byte aligned. */
+struct pool session_spare(const struct session *session);
 
 /* The place of a tensor among the plan's inputs, or PLAN_MAX_IO if it is none. */
 uint32_t session_input_of(const struct session *session, uint32_t tensor);

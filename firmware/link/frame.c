@@ -20,6 +20,10 @@ static void next_frame(struct frame_decoder *decoder) {
     decoder->damaged = false;
 }
 
+void frame_decoder_forget(struct frame_decoder *decoder) {
+    next_frame(decoder);
+}
+
 static void take_code(struct frame_decoder *decoder, uint8_t code) {
     if (!decoder->in_frame) next_frame(decoder);
     decoder->in_frame = true;

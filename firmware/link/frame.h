@@ -52,6 +52,9 @@ void frame_decoder_init(struct frame_decoder *decoder, void *body, uint32_t capa
 uint32_t frame_decode(struct frame_decoder *decoder, const uint8_t *bytes, uint32_t count,
                       enum frame_event *event);
 
+/* Drops what came since the last zero: it was no frame. */
+void frame_decoder_forget(struct frame_decoder *decoder);
+
 /* Whether length and checksum of a body are right; the header is then in *header, and the payload after it in the body. */
 bool frame_check(const uint8_t *body, uint32_t length, struct frame_header *header);
 

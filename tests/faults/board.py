@@ -125,7 +125,9 @@ def library(mutation: Mutation | None = None) -> _Library:
     digest = generate.build_hash(root(), "emu_stm32f405", "native", f"faults {mutation}")
     generate.write_if_changed(include / "build_generated.h", generate.build_header("native", "-O2", digest))
     sources = [
-        p for folder in ("app", "app/demo", "link") for p in sorted((firmware_dir() / folder).glob("*.c"))
+        p
+        for folder in ("app", "app/demo", "app/mlperf", "link")
+        for p in sorted((firmware_dir() / folder).glob("*.c"))
     ]
     name, options = "faults_device.so", []
     if mutation:
