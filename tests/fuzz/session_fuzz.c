@@ -1,0 +1,192 @@
+/* A whole conversation: any frames and rubbish through receive(), then a HELLO that must be answered.
+ *
+ * Input: a list of items. An item's first byte says what it is: a command (its line in commands.def) with its payload in a sound
+ * frame, raw bytes, or a plan whose header and checksum are put right, loaded in pieces. The pools are allocations of exactly their
+ * sizes. Runs are kept short.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/handlers.h"
+#include "app/receive.h"
+#include "link/frame.h"
+#include "port/port.h"
+
+#define SMALL_POOL 2048u
+#define LARGE_POOL 16384u
+#define MOST_RUNS  2u
+
+static uint8_t *pools[2];
+static uint8_t input[PORT_RX_RING_BYTES];
+static uint32_t input_count;
+static uint8_t flash[8192];
+static uint32_t clock_us;
+static struct frame_decoder decoder;
+static uint8_t answer[FRAME_OVERHEAD_BYTES + MAX_PAYLOAD_BYTES];
+static uint32_t hellos;
+
+struct port_info port_info(void) {
+    return (struct port_info){.clock_hz = 1000000, .counter_kind = COUNTER_INSTRUCTIONS};
+}
+uint32_t port_peek(uint32_t from, uint8_t *bytes, uint32_t capacity) {
+    const uint32_t behind = from < input_count ? input_count - from : 0;
+    const uint32_t count = behind < capacity ? behind : capacity;
+    memcpy(bytes, input + from, count);
+    return count;
+}
+uint32_t port_read(uint8_t *bytes, uint32_t capacity) {
+    const uint32_t count = port_peek(0, bytes, capacity);
+    input_count -= count;
+    memmove(input, input + count, input_count);
+    return count;
+}
+void port_write(const uint8_t *bytes, uint32_t count) {
+    uint32_t taken = 0;
+    while (taken < count) {
+        enum frame_event event;
+        taken += frame_decode(&decoder, bytes + taken, count - taken, &event);
+        struct frame_header header;
+        if (event == FRAME_DAMAGED) abort();
+        if (event == FRAME_ENDED) {
+            if (!frame_check(answer, decoder.length, &header)) abort();
+            hellos += header.command == COMMAND_HELLO && header.status == STATUS_OK;
+        }
+    }
+}
+void port_wait(void) {}
+uint32_t port_counter(void) {
+    return clock_us += 1000;
+}
+uint8_t *port_pool(uint32_t index, uint32_t *bytes) {
+    *bytes = index == 0 ? SMALL_POOL : index == 1 ? LARGE_POOL : 0;
+    return index < 2 ? pools[index] : NULL;
+}
+const uint8_t *port_flash_plan(uint32_t *bytes) {
+    *bytes = sizeof flash;
+    return flash;
+}
+struct port_fault port_last_fault(void) {
+    return (struct port_fault){0};
+}
+enum reset_cause port_reset_cause(void) {
+    return RESET_POWER;
+}
+struct port_stack port_stack(void) {
+    return (struct port_stack){0};
+}
+uint32_t port_watchdog_ms(void) {
+    return 0;
+}
+void port_feed(void) {}
+_Noreturn void port_reset(void) {
+    abort(); /* main() would call it, not receive() */
+}
+
+static void put(void *context, const uint8_t *bytes, uint32_t count) {
+    (void)context;
+    const uint32_t room = sizeof input - input_count;
+    memcpy(input + input_count, bytes, count < room ? count : room);
+    input_count += count < room ? count : room;
+}
+
+static uint16_t sequence;
+
+static void request(struct session *session, uint8_t command, const void *payload, uint32_t length) {
+    struct frame_encoder encoder;
+    const struct frame_header header = {.version = PROTOCOL_VERSION,
+                                        .kind = FRAME_REQUEST,
+                                        .command = command,
+                                        .sequence = ++sequence,
+                                        .length = (uint16_t)length};
+    frame_begin(&encoder, put, NULL, &header);
+    frame_append(&encoder, payload, length);
+    frame_end(&encoder);
+    receive(session);
+    session->reset_requested = false;
+}
+
+static void load(struct session *session, const uint8_t *bytes, uint32_t size) {
+    static union {
+        struct plan_header header;
+        uint8_t bytes[LARGE_POOL];
+    } plan;
+    const uint32_t total = (size < sizeof plan ? size : (uint32_t)sizeof plan) & ~3u;
+    memcpy(plan.bytes, bytes, total);
+    if (total >= sizeof plan.header) {
+        plan.header.magic = PLAN_MAGIC;
+        plan.header.version = PLAN_VERSION;
+        plan.header.total_bytes = total;
+        const uint32_t unchecked = offsetof(struct plan_header, arena_bytes);
+        plan.header.crc32 = crc32_update(0, plan.bytes + unchecked, total - unchecked);
+    }
+    request(session, COMMAND_PLAN_BEGIN, &total, sizeof total);
+    for (uint32_t at = 0; at < total; at += 1000) {
+        uint8_t piece[1004];
+        const uint32_t count = total - at < 1000 ? total - at : 1000;
+        memcpy(piece, &at, sizeof at);
+        memcpy(piece + 4, plan.bytes + at, count);
+        request(session, COMMAND_PLAN_DATA, piece, 4 + count);
+    }
+    request(session, COMMAND_PLAN_COMMIT, NULL, 0);
+}
+
+static const uint8_t commands[] = {
+#define COMMAND(code, name, summary) code,
+#include "link/commands.def"
+#undef COMMAND
+};
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    static struct session session;
+    pools[0] = malloc(SMALL_POOL);
+    pools[1] = malloc(LARGE_POOL);
+    if (pools[0] == NULL || pools[1] == NULL) abort();
+    memset(pools[0], 0xa5, SMALL_POOL);
+    memset(pools[1], 0xa5, LARGE_POOL);
+    if (decoder.body == NULL) frame_decoder_init(&decoder, answer, sizeof answer);
+    session_init(&session);
+    input_count = 0;
+    put(NULL, (const uint8_t[]){0}, 1);
+    receive(&session);
+    request(&session, COMMAND_HELLO, "abcd", 4);
+
+    while (size >= 3) {
+        const uint8_t what = data[0];
+        const size_t wanted = (size_t)data[1] | (size_t)data[2] << 8;
+        data += 3;
+        size -= 3;
+        const uint32_t count = (uint32_t)(wanted < size ? wanted : size);
+        if (what < 0x80) {
+            uint8_t payload[MAX_PAYLOAD_BYTES];
+            const uint32_t length = count < sizeof payload ? count : (uint32_t)sizeof payload;
+            memcpy(payload, data, length);
+            const uint8_t command = commands[what % sizeof commands];
+            if (command == COMMAND_RUN && length >= 8) {
+                const uint32_t runs = load_u32(payload + 4) % (MOST_RUNS + 1);
+                memcpy(payload + 4, &runs, sizeof runs);
+            }
+            request(&session, command, payload, length);
+        } else if (what < 0xc0) {
+            put(NULL, data, count);
+            receive(&session);
+            session.reset_requested = false;
+        } else
+            load(&session, data, count);
+        data += count;
+        size -= count;
+    }
+
+    hellos = 0;
+    put(NULL, (const uint8_t[]){0}, 1);
+    receive(&session);
+    session.reset_requested = false;
+    const uint32_t number = session.number ^ session.previous_number ^ 0x80000001u;
+    if (number == session.number || number == session.previous_number) return 0;
+    request(&session, COMMAND_HELLO, &number, sizeof number);
+    if (hellos != 1) abort();
+    free(pools[0]);
+    free(pools[1]);
+    return 0;
+}
