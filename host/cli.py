@@ -26,6 +26,7 @@ COMMANDS = (
     "profile",
     "quantize",
     "bench",
+    "mlperf",
     "ladder",
     "compare-conv",
     "boards",

@@ -49,3 +49,12 @@ def find_model(name: str) -> Model:
     if name not in MODELS:
         raise InputError(f"MLPerf Tiny has no model {name!r}", f"its models are {', '.join(MODELS)}")
     return MODELS[name]
+
+
+def random_raw(model: Model, seed: int) -> np.ndarray:
+    """A random input as the benchmark sends it."""
+    rng = np.random.default_rng(seed)
+    if model.input_kind == FLOAT32:
+        return rng.normal(0, 3, model.elems).astype("<f4")
+    limits = np.iinfo(model.raw_dtype)
+    return rng.integers(limits.min, limits.max + 1, model.elems, dtype=model.raw_dtype)

@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from host import runner as frames
 from host.boards import load_board
+from host.cli import cli
 from host.compile import compile_file
 from host.data import digits
 from host.devices import open_device
+from host.experiment import Options, run
 from host.inputs import Samples, random_inputs
 from host.mlperf.block import plan_region_image
+from host.mlperf.dut import Dut
 from host.mlperf.models import MODELS, SCORES, UINT8, Model
+from host.transport.serial import open_port
 from tests.mlperf.runner import BANNER, Runner, expected_results
 
 SHARED = Path(os.environ["TINYCONV_SHARED"]) if os.environ.get("TINYCONV_SHARED") else None
+HOST = Path(sys.executable).with_name("host")
 DIGITS = Model("digits", "digits", UINT8, SCORES, 32 * 32)
 SAMPLES = {"kws01": "kws_1", "vww01": "vww_24", "ic01": "cifar10_24", "ad01": "ad_8windows"}
+
+
+def _interruptible() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # the test run may ignore it
 
 
 @pytest.mark.parametrize("board_id", ["emu_stm32f405", "emu_cortex_m7"])
@@ -65,3 +80,65 @@ def test_the_benchmarks_networks_on_real_samples(name):
             assert runner.infer(1, 0)[1] == expected_results(compiled.original, model, raw)
     finally:
         client.close()
+
+
+@pytest.mark.skipif(SHARED is None, reason="TINYCONV_SHARED does not name the folder with the networks")
+@pytest.mark.parametrize(("name", "few"), [("vww01", 2), ("ic01", 6)])
+def test_the_command_gives_the_classes_of_host_run(name, few, tmp_path, monkeypatch):
+    model = MODELS[name]
+    monkeypatch.setenv("TINYCONV_MODELS", str(SHARED / "models"))
+    file = SHARED / "samples" / f"{SAMPLES[name]}.npz"
+    samples = np.load(file)
+    rows = [f"{i}.bin, 9, {int(y)}\n" for i, y in enumerate(samples["y"][:few])]
+    (tmp_path / "y_labels.csv").write_text("".join(rows))
+    for i, x in enumerate(samples["x"][:few]):
+        (tmp_path / f"{i}.bin").write_bytes(x.tobytes())
+    arguments = ["mlperf", "--model", name, "--accuracy", "--performance", "--data", str(tmp_path)]
+    arguments += ["--json", "-", "--transcript", str(tmp_path / "said.txt"), "--runs", "1"]
+    done = CliRunner().invoke(cli, arguments, catch_exceptions=False)
+    report = json.loads(done.stdout)
+    assert report["model"] == name and report["performance"]["time"] == "one instruction a cycle"
+    assert min(report["performance"]["rates"]) > 0 and report["performance"]["inputs"] == min(few, 5)
+    options = Options(board="emu_stm32f405", source=str(file), predict=False)
+    classes = run(SHARED / "models" / f"{model.catalogue}.tflite", options).result.classes[:few]
+    assert report["accuracy"]["answers"] == classes
+    right = sum(a == b for a, b in zip(classes, samples["y"], strict=False))
+    assert report["accuracy"]["value"] == right / few
+    said = (tmp_path / "said.txt").read_text().splitlines()
+    assert said[:4] == ["< m-timestamp-mode-performance", "< m-init-done", "< m-ready", "> name%"]
+
+
+@pytest.mark.skipif(SHARED is None, reason="TINYCONV_SHARED does not name the folder with the networks")
+def test_a_runner_finds_the_board_at_a_terminal(monkeypatch):
+    monkeypatch.setenv("TINYCONV_MODELS", str(SHARED / "models"))
+    command = [str(HOST), "mlperf", "--model", "kws01"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=_interruptible) as process:
+        try:
+            path = re.search(r"listens at (\S+) as kws01; Ctrl-C ends", process.stdout.readline())[1]
+            for banner in (True, False):  # the port is opened twice; the device starts once
+                transport = open_port(path)
+                try:
+                    dut = Dut(transport)
+                    assert dut.hear_banner(10.0 if banner else 0.5) == (BANNER if banner else [])
+                    assert dut.profile() == "kws01"
+                    dut.load(bytes(490))
+                    assert len(dut.infer(1, 0).results) == 12
+                finally:
+                    transport.close()
+        finally:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model", "kws02"], "its models are kws01, vww01, ic01, ad01"),
+        (["--model", "kws01", "--accuracy"], "--accuracy needs --data"),
+        (["--model", "kws01", "--json", "-"], "are for --performance and --accuracy"),
+    ],
+)
+def test_wrong_options(arguments, message):
+    done = CliRunner().invoke(cli, ["mlperf", *arguments])
+    assert done.exit_code != 0
+    assert message in done.output or message in str(done.exception)

@@ -78,12 +78,3 @@ def expected_results(graph: Graph, model: Model, raw: np.ndarray) -> str:
             total += difference * difference
         values = [total / np.float32(len(raw))]
     return f"m-results-[{','.join(f'{float(v):.3f}' for v in values)}]"
-
-
-def random_raw(model: Model, seed: int) -> np.ndarray:
-    """A random input as the benchmark sends it."""
-    rng = np.random.default_rng(seed)
-    if model.input_kind == FLOAT32:
-        return rng.normal(0, 3, model.elems).astype("<f4")
-    limits = np.iinfo(model.raw_dtype)
-    return rng.integers(limits.min, limits.max + 1, model.elems, dtype=model.raw_dtype)

@@ -16,10 +16,10 @@ from host.errors import DeviceError
 from host.inputs import Samples, random_inputs
 from host.link.client import Client
 from host.mlperf.block import plan_region_image
-from host.mlperf.models import FLOAT32, INT8, MODELS, SCORES, SQUARED_ERROR, Model
+from host.mlperf.models import FLOAT32, INT8, MODELS, SCORES, SQUARED_ERROR, Model, random_raw
 from host.model.builder import Builder
 from tests.mlperf.conftest import DIGITS
-from tests.mlperf.runner import expected_results, random_raw
+from tests.mlperf.runner import expected_results
 
 SHARED = Path(os.environ["TINYCONV_SHARED"]) if os.environ.get("TINYCONV_SHARED") else None
 HELP = """ULPMark for tinyML Firmware V0.0.1
