@@ -114,12 +114,31 @@ def session_seeds(folder: Path) -> None:
             (folder / f"mixed_{number}_{index}.bin").write_bytes(b"".join(mixed))
 
 
+def text_seeds(folder: Path) -> None:
+    """Conversations in text: a plan lies in flash with an MLPerf block, an input is loaded, it is inferred."""
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def text(command: str) -> bytes:
+        return _item(0xA0, command.encode())
+
+    for number, (net, kind, error) in enumerate(
+        (n, k, e) for n in nets_of_cases() for k in (0, 1, 2) for e in (0, 4)
+    ):
+        talk = [_item(0xE0 | kind | error, net.compiled.plan), text("profile"), text("name")]
+        data = net.samples.tensors[0][0].tobytes() * (4 if kind == 2 else 1)
+        talk.append(text(f"db load {len(data)}"))
+        talk += [text(f"db {data[at : at + 31].hex()}") for at in range(0, len(data), 31)]
+        talk += [text("infer 2 1"), text("results"), text("db print"), text("help"), text("infer 99 99")]
+        (folder / f"text_{number}.bin").write_bytes(b"".join(talk))
+
+
 def write_seeds(folder: Path, plans: int) -> None:
     """The seeds of all targets."""
     frame_seeds(folder / "frame")
     plan_seeds(folder / "plan", plans)
     block_seeds(folder / "block")
     session_seeds(folder / "session")
+    text_seeds(folder / "session")
 
 
 def main() -> None:

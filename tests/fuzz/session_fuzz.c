@@ -1,15 +1,18 @@
 /* A whole conversation: any frames and rubbish through receive(), then a HELLO that must be answered.
  *
  * Input: a list of items. An item's first byte says what it is: a command (its line in commands.def) with its payload in a sound
- * frame, raw bytes, or a plan whose header and checksum are put right, loaded in pieces. The pools are allocations of exactly their
- * sizes. Runs are kept short.
+ * frame, raw bytes, a text command, or a plan whose header and checksum are put right: loaded in pieces, or put into flash with an
+ * MLPerf block behind it. The pools are allocations of exactly their sizes. Runs are kept short; a new host ends long inferences.
  */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/demo/block.h"
 #include "app/handlers.h"
+#include "app/mlperf/block.h"
+#include "app/mlperf/mlperf.h"
 #include "app/receive.h"
 #include "link/frame.h"
 #include "port/port.h"
@@ -17,11 +20,12 @@
 #define SMALL_POOL 2048u
 #define LARGE_POOL 16384u
 #define MOST_RUNS  2u
+#define MOST_FEEDS 64u
 
 static uint8_t *pools[2];
 static uint8_t input[PORT_RX_RING_BYTES];
 static uint32_t input_count;
-static uint8_t flash[8192];
+static _Alignas(8) uint8_t flash[8192];
 static uint32_t clock_us;
 static struct frame_decoder decoder;
 static uint8_t answer[FRAME_OVERHEAD_BYTES + MAX_PAYLOAD_BYTES];
@@ -42,11 +46,20 @@ uint32_t port_read(uint8_t *bytes, uint32_t capacity) {
     memmove(input, input + count, input_count);
     return count;
 }
+/* What is sent between two zeros is a frame, whose second byte is the version, or text. */
 void port_write(const uint8_t *bytes, uint32_t count) {
-    uint32_t taken = 0;
-    while (taken < count) {
+    static uint32_t since_zero;
+    static bool text;
+    for (uint32_t i = 0; i < count; i++) {
+        if (++since_zero == 2) text = bytes[i] != PROTOCOL_VERSION && bytes[i] != 0;
+        if (bytes[i] == 0) {
+            if (text) frame_decoder_forget(&decoder);
+            since_zero = 0;
+            text = false;
+        } else if (text && bytes[i] >= 0x7f)
+            abort();
         enum frame_event event;
-        taken += frame_decode(&decoder, bytes + taken, count - taken, &event);
+        frame_decode(&decoder, bytes + i, 1, &event);
         struct frame_header header;
         if (event == FRAME_DAMAGED) abort();
         if (event == FRAME_ENDED) {
@@ -79,21 +92,25 @@ struct port_stack port_stack(void) {
 uint32_t port_watchdog_ms(void) {
     return 0;
 }
-void port_feed(void) {}
+static void say_hello(void);
+static uint32_t feeds;
+void port_feed(void) {
+    if (++feeds == MOST_FEEDS) say_hello();
+}
 _Noreturn void port_reset(void) {
     abort(); /* main() would call it, not receive() */
 }
 
 static void put(void *context, const uint8_t *bytes, uint32_t count) {
     (void)context;
-    const uint32_t room = sizeof input - input_count;
+    const uint32_t room = (uint32_t)sizeof input - input_count;
     memcpy(input + input_count, bytes, count < room ? count : room);
     input_count += count < room ? count : room;
 }
 
 static uint16_t sequence;
 
-static void request(struct session *session, uint8_t command, const void *payload, uint32_t length) {
+static void encode(uint8_t command, const void *payload, uint32_t length) {
     struct frame_encoder encoder;
     const struct frame_header header = {.version = PROTOCOL_VERSION,
                                         .kind = FRAME_REQUEST,
@@ -103,15 +120,40 @@ static void request(struct session *session, uint8_t command, const void *payloa
     frame_begin(&encoder, put, NULL, &header);
     frame_append(&encoder, payload, length);
     frame_end(&encoder);
+}
+
+/* A new host. */
+static void say_hello(void) {
+    static uint32_t number = 0x40000000;
+    number++;
+    put(NULL, (const uint8_t[]){0}, 1);
+    encode(COMMAND_HELLO, &number, sizeof number);
+}
+
+static void work_off(struct session *session) {
+    feeds = 0;
     receive(session);
     session->reset_requested = false;
 }
 
-static void load(struct session *session, const uint8_t *bytes, uint32_t size) {
-    static union {
-        struct plan_header header;
-        uint8_t bytes[LARGE_POOL];
-    } plan;
+static void request(struct session *session, uint8_t command, const void *payload, uint32_t length) {
+    encode(command, payload, length);
+    work_off(session);
+}
+
+/* Rubbish or text; there is always room for a HELLO behind it. */
+static void put_raw(const uint8_t *bytes, uint32_t count) {
+    const uint32_t most = (uint32_t)sizeof input - 64 - input_count;
+    put(NULL, bytes, count < most ? count : most);
+}
+
+static union {
+    struct plan_header header;
+    uint8_t bytes[LARGE_POOL];
+} plan;
+
+/* Puts header and checksum right; returns the plan's size. */
+static uint32_t repair(const uint8_t *bytes, uint32_t size) {
     const uint32_t total = (size < sizeof plan ? size : (uint32_t)sizeof plan) & ~3u;
     memcpy(plan.bytes, bytes, total);
     if (total >= sizeof plan.header) {
@@ -121,6 +163,11 @@ static void load(struct session *session, const uint8_t *bytes, uint32_t size) {
         const uint32_t unchecked = offsetof(struct plan_header, arena_bytes);
         plan.header.crc32 = crc32_update(0, plan.bytes + unchecked, total - unchecked);
     }
+    return total;
+}
+
+static void load(struct session *session, const uint8_t *bytes, uint32_t size) {
+    const uint32_t total = repair(bytes, size);
     request(session, COMMAND_PLAN_BEGIN, &total, sizeof total);
     for (uint32_t at = 0; at < total; at += 1000) {
         uint8_t piece[1004];
@@ -130,6 +177,29 @@ static void load(struct session *session, const uint8_t *bytes, uint32_t size) {
         request(session, COMMAND_PLAN_DATA, piece, 4 + count);
     }
     request(session, COMMAND_PLAN_COMMIT, NULL, 0);
+}
+
+/* The device starts anew with a plan and an MLPerf block in its flash. */
+static void place(struct session *session, uint8_t what, const uint8_t *bytes, uint32_t size) {
+    const uint32_t room = (uint32_t)sizeof flash - DEMO_ALIGN - (uint32_t)sizeof(struct mlperf_block);
+    memcpy(flash, plan.bytes, repair(bytes, size < room ? size : room));
+    struct mlperf_block block = {
+        .magic = MLPERF_MAGIC,
+        .version = MLPERF_VERSION,
+        .total_bytes = sizeof block,
+        .plan_crc32 = plan.header.crc32,
+        .model = "fuzz",
+        .input_kind = what & 3,
+        .result_kind = what >> 2 & 1,
+        .input_scale = 0.0625f,
+        .output_scale = 0.0625f,
+    };
+    const uint32_t begin = offsetof(struct mlperf_block, plan_crc32);
+    block.crc32 = crc32_update(0, (const uint8_t *)&block + begin, (uint32_t)sizeof block - begin);
+    const uint32_t offset = demo_block_offset(flash, sizeof flash);
+    if (offset + sizeof block <= sizeof flash) memcpy(flash + offset, &block, sizeof block);
+    session_init(session);
+    mlperf_start(session);
 }
 
 static const uint8_t commands[] = {
@@ -147,9 +217,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     memset(pools[1], 0xa5, LARGE_POOL);
     if (decoder.body == NULL) frame_decoder_init(&decoder, answer, sizeof answer);
     session_init(&session);
+    memset(flash, 0, sizeof flash);
+    mlperf_start(&session);
     input_count = 0;
     put(NULL, (const uint8_t[]){0}, 1);
-    receive(&session);
+    work_off(&session);
     request(&session, COMMAND_HELLO, "abcd", 4);
 
     while (size >= 3) {
@@ -169,19 +241,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             }
             request(&session, command, payload, length);
         } else if (what < 0xc0) {
-            put(NULL, data, count);
-            receive(&session);
-            session.reset_requested = false;
-        } else
+            put_raw(data, count);
+            if (what >= 0xa0) put_raw((const uint8_t *)"%", 1);
+            work_off(&session);
+        } else if (what < 0xe0)
             load(&session, data, count);
+        else
+            place(&session, what, data, count);
         data += count;
         size -= count;
     }
 
     hellos = 0;
     put(NULL, (const uint8_t[]){0}, 1);
-    receive(&session);
-    session.reset_requested = false;
+    work_off(&session);
+    hellos = 0;
     const uint32_t number = session.number ^ session.previous_number ^ 0x80000001u;
     if (number == session.number || number == session.previous_number) return 0;
     request(&session, COMMAND_HELLO, &number, sizeof number);

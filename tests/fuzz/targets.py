@@ -10,8 +10,14 @@ from host.project import build_dir, firmware_dir, root
 from tests.native_build import build_generator
 
 _APP = (
+    "demo/block",
     "handlers",
     "hello",
+    "mlperf/block",
+    "mlperf/command_line",
+    "mlperf/mlperf",
+    "mlperf/network",
+    "mlperf/say",
     "plan_handlers",
     "pools",
     "receive",
