@@ -106,7 +106,7 @@ def run_compiled(
             pipelined=options.pipelined,
             progress=progress,
         )
-        hello = device.client.hello
+        hello = device.client.ask_hello()
     result = _result(compiled, board, hello, samples, options, device, measured)
     result.prediction = prediction(compiled, board, device.in_flash, options, say)
     return Outcome(result, samples, measured.outputs)
@@ -313,6 +313,8 @@ def _result(
             "compiler": hello.compiler,
             "flags": hello.flags,
             "hot_code_bytes": hello.hot_code_bytes,
+            "stack_bytes": hello.stack_bytes,
+            "stack_used": hello.stack_used,
             "clock_source": hello.clock_source,
             "last_fault": str(hello.fault) if hello.fault else None,
         },

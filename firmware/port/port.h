@@ -39,7 +39,9 @@ struct port_stack {
     uint32_t used;
 };
 
-/* Registers at a fault, kept over the reset that follows it. kind is the exception number, 0 for none. */
+/* Registers at a fault, kept over the reset that follows it. kind is the exception number, 0 for none; PORT_FAULT_STACK is added if
+ * the stack had overflowed. */
+#define PORT_FAULT_STACK 256u
 struct port_fault {
     uint32_t kind;
     uint32_t pc;

@@ -25,6 +25,7 @@ from host.link.hello import Hello
 FALLBACK_BAUD_TOLERANCE = 0.025
 MOST_INSTRUCTIONS = 40_000_000
 VECTORS = 16
+STACK_GUARD_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -224,6 +225,13 @@ def _checks(machine: Machine, proof: Proof, silent: str, full_speed: bool) -> li
     check(f"{machine.line.rx} is pulled up", port.pull(number) == PULL_UP, port.pull(number))
     check("the FPU is on", system.values["CPACR"] >> 20 & 0xF == 0xF, f"CPACR 0x{system.values['CPACR']:08x}")
     check("a division by zero faults", system.values["CCR"] >> 4 & 1, f"CCR 0x{system.values['CCR']:08x}")
+    if board.core != "m33":  # whose MPU cannot forbid; it has a stack limit
+        bottom = board.pools[0].address
+        guarded = system.forbidden(bottom) and not system.forbidden(bottom + STACK_GUARD_BYTES)
+        check("the stack's lowest end is guarded", guarded, guarded)
+    if hello is not None:
+        used = hello.stack_used
+        check("the stack is measured", 0 < used < hello.stack_bytes, f"{used} of {hello.stack_bytes} bytes")
     if clockless := getattr(chip.clock, "clockless", None):
         off = [
             gate

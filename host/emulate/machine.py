@@ -39,6 +39,7 @@ OFFER_US = 1000.0
 # Bits of CFSR.
 UNDEFINSTR, INVSTATE, STKOF = 1 << 16, 1 << 17, 1 << 20
 IBUSERR, PRECISERR, STKERR, BFARVALID = 1 << 8, 1 << 9, 1 << 12, 1 << 15
+MSTKERR = 1 << 4
 
 
 class Lockup(EmulatorError):
@@ -253,7 +254,12 @@ class Machine(Engine):
         if extended:
             values += [self.register(f"S{i}") for i in range(16)] + [self.register("FPSCR"), 0]
         try:
-            self.uc.mem_write(frame, struct.pack(f"<{words}I", *values))
+            if self.system.forbidden(frame):
+                self.system.values["CFSR"] |= MSTKERR
+                if exception >= 4:
+                    exception = self._escalated(system.MEM_MANAGE)
+            else:
+                self.uc.mem_write(frame, struct.pack(f"<{words}I", *values))
         except self.unicorn.UcError:
             self.system.values["CFSR"] |= STKERR
             if exception >= 4:

@@ -150,6 +150,7 @@ class SystemControl(Peripheral):
         self.latched = 0
         self.faults: set[int] = set()  # system exceptions that are pending
         self.active: list[int] = []
+        self.regions: dict[int, tuple[int, int, int] | None] = {}  # of the MPU: base, bytes, AP
         self._instructions_invalidated = False
         self._invalidated: set[int] = set()
 
@@ -262,6 +263,34 @@ class SystemControl(Peripheral):
 
     def write_mpu_ctrl(self, value: int, old: int) -> None:
         self.chip.event("mpu", f"MPU {'on' if value & 1 else 'off'}")
+
+    def write_mpu_rbar(self, value: int, old: int) -> None:
+        if self.core != "m33" and value & 0x10:  # VALID: REGION takes RNR's place
+            self.values["MPU_RNR"] = value & 0xF
+
+    def write_mpu_rasr(self, value: int, old: int) -> None:
+        """Armv7-M B3.5.9. An Armv8-M core has RLAR here."""
+        if self.core == "m33":
+            return
+        base, size = self.values["MPU_RBAR"] & ~0x1F, 2 << (value >> 1 & 0x1F)
+        if value & 1:
+            self.chip.require(size >= 32, f"SCS: an MPU region of {size} bytes", "DDI 0403 B3.5.9")
+            self.chip.require(
+                base % size == 0,
+                f"SCS: an MPU region of {size} bytes at 0x{base:08x}, no multiple of its size",
+                "DDI 0403 B3.5.8",
+            )
+        self.regions[self.values["MPU_RNR"]] = (base, size, value >> 24 & 7) if value & 1 else None
+
+    def forbidden(self, address: int) -> bool:
+        """Whether the MPU lets nobody read or write there."""
+        if self.core == "m33" or not self.values["MPU_CTRL"] & 1:
+            return False
+        for number in sorted(self.regions, reverse=True):
+            region = self.regions[number]
+            if region and region[0] <= address < region[0] + region[1]:
+                return region[2] == 0
+        return not self.values["MPU_CTRL"] & 4
 
     def read_mpu_type(self) -> int:
         return {"m4": 0x800, "m7": 0x800 if cache_bytes(self.chip.board.mcu) == 4096 else 0x1000}.get(

@@ -116,6 +116,10 @@ class Client:
         self._session.counts = LinkCounts()  # a device that was starting, or busy, is no trouble on the line
         return hello
 
+    def ask_hello(self) -> Hello:
+        """HELLO within the conversation: what changes, such as the stack's use, is as of now."""
+        return self._say_hello()
+
     def ping(self, payload: bytes = b"") -> bytes:
         """The payload as it comes back."""
         return self._call("PING", payload)

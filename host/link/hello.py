@@ -20,12 +20,14 @@ CORES = {0: "native", 4: "cortex-m4", 7: "cortex-m7", 33: "cortex-m33"}
 _EXCEPTIONS = {2: "NMI", 3: "HardFault", 4: "MemManage", 5: "BusFault", 6: "UsageFault", 7: "SecureFault"}
 
 _MOST_POOLS = 4
+_STACK_OVERFLOW = 256
 _FIXED = struct.Struct("<HH8sIBBBB4IIIIHH4IIIIB3xI")
 
 
 @dataclass(frozen=True)
 class Fault:
-    """The registers at the fault that ended the device's last life; `kind` is the exception number."""
+    """The registers at the fault that ended the device's last life; `kind` is the exception number, and 256
+    more if the stack had overflowed."""
 
     kind: int
     pc: int
@@ -34,7 +36,10 @@ class Fault:
 
     def __str__(self) -> str:
         """One line for people."""
-        name = _EXCEPTIONS.get(self.kind, f"exception {self.kind}")
+        number = self.kind & ~_STACK_OVERFLOW
+        name = _EXCEPTIONS.get(number, f"exception {number}")
+        if self.kind & _STACK_OVERFLOW:
+            name = f"stack overflow, {name}"
         return f"{name} at PC 0x{self.pc:08x}, LR 0x{self.lr:08x}, CFSR 0x{self.cfsr:08x}"
 
 

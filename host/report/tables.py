@@ -86,6 +86,8 @@ def _totals(result: RunResult, unit: str) -> list[tuple[str, str]]:
         rows.append(("speed", "not known: an emulator counts instructions, not time"))
     copied = f", and {result.copy_bytes:,} for copies of weights" if result.copy_bytes else ""
     rows.append(("arena", f"{result.arena_bytes:,} bytes in {result.arena_bank}{copied}"))
+    if stack := result.firmware["stack_bytes"]:
+        rows.append(("stack", f"{result.firmware['stack_used']:,} of {stack:,} bytes"))
     place = f"streamed to {result.plan_bank}" if result.plan_bank else "in flash"
     hot = result.firmware["hot_code_bytes"]
     in_tcm = f" ({hot:,} run from tightly coupled RAM)" if hot else ""

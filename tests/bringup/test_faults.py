@@ -13,7 +13,8 @@ from host.emulate.bringup import connect
 from host.emulate.machine import Lockup, Machine
 
 NOWHERE = 0x60000000  # between the memories and the peripherals
-HARD_FAULT = 3
+HARD_FAULT, STACK_OVERFLOW = 3, 256
+MSTKERR = 1 << 4
 PRECISERR, IBUSERR, STKERR, BFARVALID, UNDEFINSTR, INVSTATE = (
     1 << 9,
     1 << 8,
@@ -79,7 +80,28 @@ def test_a_stack_below_its_memory_is_told(machine):
     machine.uc.reg_write(arm.UC_ARM_REG_SP, bank.address if bank.address else bank.address + 0x20000000)
     fault = connect(machine).hello.fault
     assert fault is not None
-    assert fault.kind == HARD_FAULT and fault.cfsr & STKERR
+    assert fault.kind == HARD_FAULT | STACK_OVERFLOW and fault.cfsr & STKERR
+    assert str(fault).startswith("stack overflow, HardFault")
+
+
+def test_a_stack_in_its_guard_is_told(machine):
+    if machine.board.core == "m33":
+        pytest.skip("it has a stack limit, and an MPU that cannot forbid")
+    bottom = machine.board.pools[0].address
+    jump(machine, UDF, 0)
+    machine.uc.reg_write(arm.UC_ARM_REG_SP, bottom + 32 + 8)  # the frame's 32 bytes begin in the guard
+    fault = connect(machine).hello.fault
+    assert fault is not None
+    assert fault.kind == HARD_FAULT | STACK_OVERFLOW and fault.cfsr & MSTKERR
+
+
+def test_the_stack_s_use_grows_and_stays(machine):
+    client = connect(machine)
+    before = client.hello
+    assert 100 < before.stack_used < before.stack_bytes // 2
+    bottom = machine.board.pools[0].address
+    machine.uc.mem_write(bottom + 1000, bytes(4))
+    assert connect(machine).hello.stack_used == before.stack_bytes - 1000
 
 
 def test_a_fault_in_the_fault_handler_locks_up(machine):

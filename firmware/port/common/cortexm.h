@@ -13,6 +13,7 @@
 #define SCB_CCR   REG32(0xe000ed14u)
 #define SCB_SHCSR REG32(0xe000ed24u)
 #define SCB_CFSR  REG32(0xe000ed28u)
+#define SCB_MMFAR REG32(0xe000ed34u)
 #define SCB_CPACR REG32(0xe000ed88u)
 #define SCB_DEMCR REG32(0xe000edfcu)
 
@@ -22,6 +23,8 @@
 
 #define NVIC_ISER(n) REG32(0xe000e100u + 4u * (n))
 
+#define CFSR_MMARVALID       (1u << 7)
+#define CFSR_STKOF           (1u << 20) /* Armv8-M */
 #define AIRCR_VECTKEY        (0x5fau << 16)
 #define AIRCR_SYSRESETREQ    (1u << 2)
 #define CCR_DIV_0_TRP        (1u << 4)

@@ -11,9 +11,9 @@
 #include "cache.h"
 #include "cortexm.h"
 #include "family.h" /* PORT_UART_IRQ */
+#include "stack.h"
 #include "startup.h"
 
-extern uint32_t __stack_start[], __stack_end[];
 extern uint32_t __data_load[], __data_start[], __data_end[];
 extern uint32_t __bss_start[], __bss_end[];
 extern uint32_t __hot_load[], __hot_start[], __hot_end[];
@@ -62,6 +62,7 @@ __attribute__((used)) void start_program(void) {
     __asm volatile(
         "msr msplim, %0" ::"r"(__stack_start)); /* a fault even where something answers below RAM */
 #endif
+    stack_paint();
     SCB_VTOR = (uint32_t)vectors; /* whatever address the chip, a boot loader or a debugger came from */
     SCB_CPACR |= CPACR_CP10_CP11_FULL;
     DSB();
@@ -75,6 +76,7 @@ __attribute__((used)) void start_program(void) {
         last_fault = kept_fault.fault;
     kept_fault.magic = 0;
     SCB_CCR |= CCR_DIV_0_TRP;
+    stack_guard();
     main();
     port_reset();
 }
@@ -90,13 +92,17 @@ __attribute__((naked)) void fault_handler(void) {
 __attribute__((used)) void record_fault(const uint32_t *frame) {
     uint32_t kind;
     __asm volatile("mrs %0, ipsr" : "=r"(kind));
-    /* frame: r0-r3, r12, lr, pc, xpsr. A stack that overflowed has none; with MSPLIM, SP then stands at the limit. */
-    const bool readable = frame > __stack_start && frame + 8 <= __stack_end;
+    /* frame: r0-r3, r12, lr, pc, xpsr. A stack that overflowed has none; with MSPLIM, SP then stands at the limit. The guard
+     * is not to be read. */
+    const bool readable = frame >= stack_lowest() && frame + 8 <= __stack_end;
+    const uint32_t cfsr = SCB_CFSR;
+    const bool overflow = (cfsr & CFSR_STKOF) || (frame < stack_lowest()) ||
+                          ((cfsr & CFSR_MMARVALID) && stack_in_guard(SCB_MMFAR));
     kept_fault.fault = (struct port_fault){
-        .kind = kind,
+        .kind = kind | (overflow ? PORT_FAULT_STACK : 0),
         .pc = readable ? frame[6] : 0,
         .lr = readable ? frame[5] : 0,
-        .cfsr = SCB_CFSR,
+        .cfsr = cfsr,
     };
     kept_fault.magic = FAULT_MAGIC;
     kept_fault.check = fault_check(&kept_fault);
@@ -112,7 +118,7 @@ enum reset_cause port_reset_cause(void) {
 }
 
 struct port_stack port_stack(void) {
-    return (struct port_stack){0};
+    return stack_measure();
 }
 
 uint32_t port_watchdog_ms(void) {
