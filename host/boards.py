@@ -135,6 +135,8 @@ class Board:
     pools: tuple[MemoryBank, ...]
     hot_code: MemoryBank | None
     uart: Uart
+    watchdog_ms: int
+    watchdog_ms: int
     display: Display | None
     probe: Probe | None
     cmsis_pack: str | None
@@ -236,6 +238,7 @@ def parse_board(board_id: str, manifest: Any) -> Board:
         pools=pools,
         hot_code=hot_code,
         uart=_uart(ours.group("uart")),
+        watchdog_ms=ours.positive("watchdog_ms") if "watchdog_ms" in ours else 0,
         display=_display(ours.group("display")) if "display" in ours else None,
         probe=_probe(ours.group("probe")) if "probe" in ours else None,
         cmsis_pack=ours.take("cmsis_pack", str) if "cmsis_pack" in ours else None,

@@ -16,5 +16,6 @@ int main(void) {
         receive(&session);
         if (session.reset_requested) port_reset();
         port_wait();
+        port_feed();
     }
 }

@@ -89,6 +89,7 @@ void receive(struct session *session) {
         enum frame_event event;
         const uint32_t taken = decode(piece, count, &event);
         port_read(piece, taken);
+        port_feed();
         answer_event(session, event);
     }
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "../port/port.h"
+#include "guards.h"
 #include "handlers.h"
 #include "receive.h"
 #include "send.h"
@@ -21,8 +22,8 @@ struct progress {
 };
 
 /* Runs what the checked request asks for; between steps, outside of what is counted, it sends progress and looks out for a new host.
- * False if there is one: the run ends where it is. */
-static bool run_steps(struct session *session, const struct run_request *run, uint16_t sequence) {
+ * If there is one, or in a debug build if the step wrote outside the arena, the run ends where it is. */
+static enum status run_steps(struct session *session, const struct run_request *run, uint16_t sequence) {
     struct run_response *response = &session->run_response;
     struct lookout lookout;
     lookout_init(&lookout);
@@ -34,10 +35,12 @@ static bool run_steps(struct session *session, const struct run_request *run, ui
             const uint32_t begin = port_counter();
             plan_run_step(&session->plan, step);
             const uint32_t end = port_counter();
+            port_feed();
             session->counts[step] = end - begin;
             response->count += end - begin;
             session->steps_done = step + 1;
-            if (lookout_new_host(&lookout, session)) return false;
+            if (!guards_intact(&session->plan)) return STATUS_MEMORY_OVERWRITTEN;
+            if (lookout_new_host(&lookout, session)) return STATUS_RUN_ABANDONED;
             if (interval == 0 || end - last_progress < interval) continue;
             const struct progress progress = {runs_done, step + 1};
             send_frame(FRAME_PROGRESS, COMMAND_RUN, STATUS_OK, sequence, &progress, sizeof progress);
@@ -45,7 +48,7 @@ static bool run_steps(struct session *session, const struct run_request *run, ui
         }
     }
     response->steps_done = run->first + run->steps;
-    return true;
+    return STATUS_OK;
 }
 
 static enum status check_run(struct session *session, const struct run_request *run, struct reply *reply) {
@@ -87,8 +90,8 @@ enum status handle_RUN(struct session *session, const struct request *request, s
     if (status != STATUS_OK) return status;
 
     session->run_kept = false;
-    if (!run_steps(session, &run, request->sequence))
-        return refuse(reply, STATUS_RUN_ABANDONED, session->steps_done, 0, 0);
+    status = run_steps(session, &run, request->sequence);
+    if (status != STATUS_OK) return refuse(reply, status, session->steps_done - 1, 0, 0);
     session->run_sequence = request->sequence;
     session->run_kept = true;
     return STATUS_OK;

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "guards.h"
+
 #define ARENA_ALIGN 8u
 
 void session_init(struct session *session) {
@@ -37,15 +39,18 @@ enum status session_use_plan(struct session *session, const uint8_t *base, uint3
         *error = (struct plan_error){PLAN_FIELD_none, 0, taken_bytes, largest->bytes};
         return STATUS_PLAN_TOO_LARGE;
     }
-    session->arena_pool = pools_place(pools, needed, taken_bytes);
+    session->arena_pool = pools_place(pools, needed + 2 * GUARD_BYTES, taken_bytes);
     const struct pool *pool = &pools->at[session->arena_pool];
-    const uint32_t arena_offset = pool == largest ? taken_bytes : 0;
+    const uint32_t arena_offset = (pool == largest ? taken_bytes : 0) + GUARD_BYTES;
+    const uint32_t around = arena_offset + GUARD_BYTES;
+    const uint32_t arena_room = around < pool->bytes ? pool->bytes - around : 0;
     const enum status status =
-        plan_open(&session->plan, base, bytes, pool->base + arena_offset, pool->bytes - arena_offset, error);
+        plan_open(&session->plan, base, bytes, pool->base + arena_offset, arena_room, error);
     if (status != STATUS_OK) return status;
     session->counts = (void *)(largest->base + counts_offset);
     memset(session->counts, 0, counts_bytes);
     session->place = place;
+    guards_set(&session->plan);
     return STATUS_OK;
 }
 
@@ -63,8 +68,7 @@ struct pool session_spare(const struct session *session) {
         const struct pool *pool = &pools->at[i];
         const uint8_t *end = pool->base;
         if (i == pools->largest) end = (const uint8_t *)(session->counts + plan->header->step_count);
-        if (i == session->arena_pool)
-            end = plan->arena + plan->header->arena_bytes + plan->header->copy_bytes;
+        if (i == session->arena_pool) end = guards_end(plan) + GUARD_BYTES;
         const struct pool rest = rest_of(pool, end);
         if (rest.bytes > spare.bytes) spare = rest;
     }

@@ -15,6 +15,7 @@ from host.boards import Board
 from host.emulate.gpio import PULL_UP, pin_function, pin_of
 from host.emulate.machine import Machine
 from host.emulate.peripheral import Event, Intercept, Options, Violation
+from host.emulate.watchdog import FLAGS
 from host.errors import EmulatorError, HostError, LinkError
 from host.link.client import Client
 from host.link.hello import Hello
@@ -225,6 +226,10 @@ def _checks(machine: Machine, proof: Proof, silent: str, full_speed: bool) -> li
     check(f"{machine.line.rx} is pulled up", port.pull(number) == PULL_UP, port.pull(number))
     check("the FPU is on", system.values["CPACR"] >> 20 & 0xF == 0xF, f"CPACR 0x{system.values['CPACR']:08x}")
     check("a division by zero faults", system.values["CCR"] >> 4 & 1, f"CCR 0x{system.values['CCR']:08x}")
+    flags = FLAGS[board.family].now(chip)
+    check("the reset's flags are cleared for the next one", flags == 0, f"0x{flags:08x}")
+    if hello is not None and machine.resets == 0:
+        check("HELLO tells the reset's cause", hello.reset_cause == "power", hello.reset_cause)
     if board.core != "m33":  # whose MPU cannot forbid; it has a stack limit
         bottom = board.pools[0].address
         guarded = system.forbidden(bottom) and not system.forbidden(bottom + STACK_GUARD_BYTES)

@@ -15,7 +15,7 @@ from typing import Any
 
 from host.boards import Board
 from host.emulate import counter as counting
-from host.emulate import families, image, system
+from host.emulate import families, image, system, watchdog
 from host.emulate.bus import Bus
 from host.emulate.engine import Engine
 from host.emulate.line import Line
@@ -87,7 +87,8 @@ class Machine(Engine):
         self.system = system.SystemControl(self.chip, family.BOOT_ADDRESS, self._reset_requested)
         self.system.changed = self._interrupts_changed
         self.dwt = system.CycleCounter(self.chip, self.system)
-        self.chip.add([self.system, self.dwt])
+        self.watchdog = watchdog.IndependentWatchdog(self.chip, lambda: self._reset("watchdog"))
+        self.chip.add([self.system, self.dwt, self.watchdog])
         self.usarts = [p for p in self.chip.peripherals if isinstance(p, _Usart)]
         Bus(self, self.chip, {self.system, self.dwt, *self.usarts}, self._no_peripheral)
         self._start()
@@ -373,11 +374,14 @@ class Machine(Engine):
         self._cause = "reset"
         self.uc.emu_stop()
 
-    def _reset(self) -> None:
+    def _reset(self, cause: str = "software") -> None:
         self.resets += 1
+        flags = watchdog.FLAGS[self.board.family]
+        before = flags.now(self.chip)
         self.on_sleep()  # what was sent is on its way
         self._timers.clear()
         self.chip.reset()
+        flags.set(self.chip, before, cause)
         self.system.lines = 0
         self._start()
 

@@ -441,8 +441,9 @@ class Rcc(Peripheral):
             if (value ^ old) >> shift & bits:
                 self.chip.event("prescaler", f"{name} divided by {table[value >> shift & bits]}")
 
-    def write_csr(self, value: int, old: int) -> None:
-        pass
+    def write_csr(self, value: int, old: int) -> int:
+        flags = 0 if value & 1 << 24 else old & 0xFE000000  # RMVF clears them
+        return flags | value & 0x00FFFFFF
 
     def read_csr(self) -> int:
         value = self.values["CSR"]

@@ -14,7 +14,7 @@ SCS_BASE = 0xE000E000
 DWT_BASE = 0xE0001000
 IRQ_WORDS = 8  # enough for 256 interrupts; the largest of our chips has 150
 FIRST_IRQ = 16
-HARD_FAULT, MEM_MANAGE, BUS_FAULT, USAGE_FAULT, SVCALL, PENDSV = 3, 4, 5, 6, 11, 14
+HARD_FAULT, MEM_MANAGE, BUS_FAULT, USAGE_FAULT, SVCALL, PENDSV, SYSTICK = 3, 4, 5, 6, 11, 14, 15
 FIXED_PRIORITY = {1: -3, 2: -2, HARD_FAULT: -1}
 IDLE_PRIORITY = 256
 
@@ -49,6 +49,11 @@ _NVIC = (
     *_array("ICPR", 0x280, IRQ_WORDS),
     *_array("IABR", 0x300, IRQ_WORDS, writable=0, readonly=WORD),
     *_array("IPR", 0x400, IRQ_WORDS * 8),
+)
+_SYSTICK = (
+    Register(0x010, "SYST_CSR", writable=0x7, readonly=0x10000),
+    Register(0x014, "SYST_RVR", writable=0xFFFFFF),
+    Register(0x018, "SYST_CVR", writable=0xFFFFFF),
 )
 _SCB = (
     Register(0x004, "ICTR", writable=0, readonly=WORD),
@@ -119,7 +124,7 @@ class SystemControl(Peripheral):
 
     def __init__(self, chip: Chip, boot_address: int, on_reset: Callable[[], None]):
         self.core = chip.board.core
-        self.REGISTERS = (*_NVIC, *_SCB, *_MPU, *(_CACHE if self.core == "m7" else ()))
+        self.REGISTERS = (*_NVIC, *_SYSTICK, *_SCB, *_MPU, *(_CACHE if self.core == "m7" else ()))
         self.boot_address, self._on_reset = boot_address, on_reset
         size = cache_bytes(chip.board.mcu)
         self._geometry = {
@@ -151,6 +156,7 @@ class SystemControl(Peripheral):
         self.faults: set[int] = set()  # system exceptions that are pending
         self.active: list[int] = []
         self.regions: dict[int, tuple[int, int, int] | None] = {}  # of the MPU: base, bytes, AP
+        self._ticking = getattr(self, "_ticking", 0) + 1  # a reset ends the one that was on
         self._instructions_invalidated = False
         self._invalidated: set[int] = set()
 
@@ -227,6 +233,27 @@ class SystemControl(Peripheral):
     def _touched(self, value: int, old: int) -> None:
         self.changed()
 
+    # -- SysTick, DDI 0403 B3.3: its interrupt, and no more; the counter cannot be read
+
+    def write_syst_csr(self, value: int, old: int) -> None:
+        self._ticking += 1
+        if value & 3 == 3:
+            self.chip.require(
+                value & 4, "SCS: SysTick on the external clock is not modelled", "DDI 0403 B3.3.3"
+            )
+            self._tick_later(self._ticking)
+
+    def _tick_later(self, turn: int) -> None:
+        self.chip.core.call_at(
+            self.chip.core.cycles() + self.values["SYST_RVR"] + 1, lambda: self._tick(turn)
+        )
+
+    def _tick(self, turn: int) -> None:
+        if turn == self._ticking:
+            self.faults.add(SYSTICK)
+            self._tick_later(turn)
+            self.changed()
+
     # -- system control block
 
     def read_cpuid(self) -> int:
@@ -272,6 +299,11 @@ class SystemControl(Peripheral):
         """Armv7-M B3.5.9. An Armv8-M core has RLAR here."""
         if self.core == "m33":
             return
+        self.chip.require(
+            not self.values["MPU_CTRL"] & 1,
+            "SCS: a region of the MPU is changed while the MPU is on",
+            "DDI 0403 B3.5.2",
+        )
         base, size = self.values["MPU_RBAR"] & ~0x1F, 2 << (value >> 1 & 0x1F)
         if value & 1:
             self.chip.require(size >= 32, f"SCS: an MPU region of {size} bytes", "DDI 0403 B3.5.9")

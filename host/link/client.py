@@ -282,14 +282,27 @@ class Client:
 
     def _raise_if_restarted(self, command: str, error: DeviceError | LinkError) -> None:
         """A device that restarted has forgotten everything; HELLO tells why."""
-        before = self.hello.fault
+        before = self.hello
+        # its watchdog's oscillator may be half as fast as it should be
+        watchdog_s = 2 * before.watchdog_ms / 1000 if isinstance(error, LinkError) else 0
         try:
-            hello = self._say_hello()
+            hello = self._say_hello((*_HELLO_TIMEOUTS_S, *(2.0,) * round(watchdog_s / 2)))
         except HostError:
             hello = None
-        if hello and hello.fault and hello.fault != before:
+        if hello and hello.fault and hello.fault != before.fault:
             raise DeviceError(
                 f"the device restarted during {command}: {hello.fault}", "please report this", status="FAULT"
+            ) from error
+        if (
+            hello
+            and hello.reset_cause == "watchdog"
+            and (before.reset_cause != "watchdog" or isinstance(error, DeviceError))
+        ):
+            raise DeviceError(
+                f"the device restarted during {command}: its watchdog ended a hang, or a step of more than "
+                f"{hello.watchdog_ms:,} ms",
+                "please report a hang; the time is watchdog_ms in the board's manifest",
+                status="WATCHDOG",
             ) from error
         if isinstance(error, DeviceError):
             raise DeviceError(

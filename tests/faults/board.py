@@ -118,11 +118,11 @@ class Mutation:
 
 
 @cache
-def library(mutation: Mutation | None = None) -> _Library:
+def library(mutation: Mutation | None = None, flags: tuple[str, ...] = ()) -> _Library:
     """Builds and loads the firmware with this port."""
     generate = build_generator()
     include = build_dir() / "native_include"
-    digest = generate.build_hash(root(), "emu_stm32f405", "native", f"faults {mutation}")
+    digest = generate.build_hash(root(), "emu_stm32f405", "native", f"faults {mutation} {flags}")
     generate.write_if_changed(include / "build_generated.h", generate.build_header("native", "-O2", digest))
     sources = [
         p
@@ -136,7 +136,10 @@ def library(mutation: Mutation | None = None) -> _Library:
         options = ["-iquote", str(original.parent)]
         name = f"faults_{changed.parent.name}.so"
     sources.append(Path(__file__).with_name("device.c"))
+    if flags:
+        name = f"flags_{hashlib.sha256(repr(flags).encode()).hexdigest()[:8]}_{name}"
     options += [
+        *flags,
         "-shared",
         "-fPIC",
         "-Wl,-z,now",
@@ -163,8 +166,9 @@ class Board:
         pools: tuple[int, ...] = (16 * 1024, 64 * 1024),
         flash_plan: bytes = b"",
         mutation: Mutation | None = None,
+        flags: tuple[str, ...] = (),
     ):
-        self._library = library(mutation)
+        self._library = library(mutation, flags)
         self._lib = self._library.lib
         self.byte_s = BITS_PER_BYTE / baud
         sizes = (ctypes.c_uint32 * 4)(*pools)

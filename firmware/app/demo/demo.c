@@ -102,6 +102,7 @@ static bool run_frame(struct demo *demo, uint32_t sample, uint32_t *count) {
         const uint32_t begin = port_counter();
         plan_run_step(plan, step);
         *count += port_counter() - begin;
+        port_feed();
     }
     return true;
 }

@@ -122,6 +122,7 @@ bool mlperf_network_infer(struct session *session, bool (*go_on)(struct session 
     for (uint32_t step = 0; step < step_count; step++) {
         plan_run_step(&session->plan, step);
         session->steps_done = step + 1;
+        port_feed();
         if (!go_on(session)) return false;
     }
     return true;

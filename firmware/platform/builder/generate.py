@@ -257,6 +257,8 @@ def config_header(facts: dict) -> str:
         "BOARD_UART_LPUART": "1" if uart.get("lpuart") else "0",
         "BOARD_UART_BAUD": f"{uart['baud']}u",
     }
+    if "watchdog_ms" in facts:
+        values["BOARD_WATCHDOG_MS"] = str(facts["watchdog_ms"])
     for role in ("tx", "rx"):
         if role in uart:
             port, pin = _pin(uart[role])

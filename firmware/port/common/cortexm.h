@@ -8,6 +8,9 @@
 
 #define REG32(address) (*(volatile uint32_t *)(address))
 
+#define SYST_CSR  REG32(0xe000e010u)
+#define SYST_RVR  REG32(0xe000e014u)
+#define SYST_CVR  REG32(0xe000e018u)
 #define SCB_VTOR  REG32(0xe000ed08u)
 #define SCB_AIRCR REG32(0xe000ed0cu)
 #define SCB_CCR   REG32(0xe000ed14u)
@@ -25,6 +28,9 @@
 
 #define CFSR_MMARVALID       (1u << 7)
 #define CFSR_STKOF           (1u << 20) /* Armv8-M */
+#define SYST_CSR_ENABLE      (1u << 0)
+#define SYST_CSR_TICKINT     (1u << 1)
+#define SYST_CSR_CLKSOURCE   (1u << 2) /* the core's */
 #define AIRCR_VECTKEY        (0x5fau << 16)
 #define AIRCR_SYSRESETREQ    (1u << 2)
 #define CCR_DIV_0_TRP        (1u << 4)

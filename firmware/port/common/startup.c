@@ -113,19 +113,12 @@ struct port_fault port_last_fault(void) {
     return last_fault;
 }
 
-enum reset_cause port_reset_cause(void) {
-    return RESET_UNKNOWN;
-}
-
 struct port_stack port_stack(void) {
     return stack_measure();
 }
 
-uint32_t port_watchdog_ms(void) {
-    return 0;
-}
-
-void port_feed(void) {}
+/* Only wakes port_wait(). */
+static void systick_handler(void) {}
 
 void port_reset(void) {
     port_flush();
@@ -168,6 +161,6 @@ __attribute__((section(".vectors"), used)) vector *const vectors[16 + PORT_UART_
     fault_handler, /* DebugMonitor */
     NULL,
     fault_handler, /* PendSV */
-    fault_handler, /* SysTick */
+    systick_handler,
     [16 + PORT_UART_IRQ] = uart_irq_handler,
 };

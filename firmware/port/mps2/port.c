@@ -10,6 +10,8 @@
  * give or take less than one, hence as n +- 5/16 instructions, and rounding gives n. (A shift of 6 would leave +- 5/8: not exact.) */
 _Static_assert(BOARD_ICOUNT_SHIFT == 7, "port_counter() is made for icount_shift 7");
 
+#define SEND_POLLS 4000000u /* then the byte is lost, as on a bad line */
+
 static struct ring received;
 static uint32_t instructions;
 static uint32_t last_value = UINT32_MAX;
@@ -51,7 +53,7 @@ uint32_t port_peek(uint32_t from, uint8_t *bytes, uint32_t capacity) {
 
 void port_write(const uint8_t *bytes, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
-        while (PORT_UART->STATE & UART_STATE_TX_FULL) {}
+        for (uint32_t polls = 0; polls < SEND_POLLS && (PORT_UART->STATE & UART_STATE_TX_FULL); polls++) {}
         PORT_UART->DATA = bytes[i];
     }
 }
@@ -65,6 +67,16 @@ void port_wait(void) {
     if (ring_empty(&received)) WFI();
     IRQ_ENABLE();
 }
+
+enum reset_cause port_reset_cause(void) {
+    return RESET_UNKNOWN;
+}
+
+uint32_t port_watchdog_ms(void) {
+    return 0;
+}
+
+void port_feed(void) {}
 
 /* Exact for up to 1.3 thousand million instructions since the last look. */
 uint32_t port_counter(void) {

@@ -51,6 +51,15 @@ struct rcc {
 #define TIM2_ENABLE_REG (&RCC->APB1ENR)
 #define TIM2_ENABLE     (1u << 0)
 
+/* What the last reset was, and where the independent watchdog is. */
+#define RESET_FLAGS_REG     REG32(0x40023874u)
+#define RESET_FLAGS_CLEAR   (1u << 24)
+#define RESET_FLAG_WATCHDOG (1u << 29)
+#define RESET_FLAG_SOFTWARE (1u << 28)
+#define RESET_FLAG_PIN      (1u << 26)
+#define RESET_FLAGS_POWER   (1u << 27 | 1u << 25) /* power on, brown out */
+#define IWDG_BASE           0x40003000u
+
 #define RESET_CLOCK_HZ 16000000u
 #define APB1_DIVIDER   4u /* at the manifest's clock */
 #define APB2_DIVIDER   2u

@@ -7,11 +7,14 @@
 #include "family.h"
 #include "serial.h"
 #include "startup.h"
+#include "watchdog.h"
 
 static struct clock clock;
 
 void port_init(void) {
+    watchdog_start();
     clock = clock_start();
+    watchdog_wake(clock.core_hz);
     caches_start();
     counter_start();
     serial_start(clock.uart_hz);

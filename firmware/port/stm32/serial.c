@@ -7,6 +7,7 @@
 #include "ring.h"
 #include "startup.h"
 
+#define SEND_POLLS  4000000u /* a byte at 9600 baud takes 1 ms, at most 600,000 cycles */
 #define FLUSH_POLLS 1000000u /* at least 10 ms at 550 MHz: more than a full FIFO takes at 115200 baud */
 
 _Static_assert(USART_BAUD_FITS(PORT_UART_HZ, BOARD_UART_BAUD), "uart.baud: more than 1 % off at this clock");
@@ -39,10 +40,15 @@ uint32_t port_peek(uint32_t from, uint8_t *bytes, uint32_t capacity) {
     return ring_peek(&received, from, bytes, capacity);
 }
 
+/* A transmitter that does not empty must not hang the device: after SEND_POLLS its bytes are dropped, and the frame is lost to the host as
+ * on a bad line. */
 void port_write(const uint8_t *bytes, uint32_t count) {
+    static bool stuck;
     for (uint32_t i = 0; i < count; i++) {
-        while (!usart_has_room(PORT_UART)) {}
-        usart_send(PORT_UART, bytes[i]);
+        uint32_t polls = stuck ? 1 : SEND_POLLS;
+        while (!usart_has_room(PORT_UART) && --polls > 0) {}
+        stuck = polls == 0;
+        if (!stuck) usart_send(PORT_UART, bytes[i]);
     }
 }
 

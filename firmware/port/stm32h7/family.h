@@ -115,4 +115,13 @@ static inline uint32_t accelerator_flags(void) {
     return 0;
 }
 
+/* What the last reset was, and where the independent watchdog is. */
+#define RESET_FLAGS_REG     REG32((uint32_t)RCC_ENABLE - 4u)
+#define RESET_FLAGS_CLEAR   (1u << 16)
+#define RESET_FLAG_WATCHDOG (1u << 26)
+#define RESET_FLAG_SOFTWARE (1u << 24)
+#define RESET_FLAG_PIN      (1u << 22)
+#define RESET_FLAGS_POWER   (1u << 23 | 1u << 21) /* power on, brown out */
+#define IWDG_BASE           0x58004800u
+
 #endif

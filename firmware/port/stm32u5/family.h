@@ -105,4 +105,13 @@ static inline uint32_t accelerator_flags(void) {
     return (ICACHE->CR & ICACHE_CR_EN ? PORT_ICACHE : 0) | (FLASH_ACR & FLASH_ACR_PRFTEN ? PORT_PREFETCH : 0);
 }
 
+/* What the last reset was, and where the independent watchdog is. */
+#define RESET_FLAGS_REG     REG32(0x46020cf4u)
+#define RESET_FLAGS_CLEAR   (1u << 23)
+#define RESET_FLAG_WATCHDOG (1u << 29)
+#define RESET_FLAG_SOFTWARE (1u << 28)
+#define RESET_FLAG_PIN      (1u << 26)
+#define RESET_FLAGS_POWER   (1u << 27) /* brown out, which power on is too */
+#define IWDG_BASE           0x40003000u
+
 #endif

@@ -189,6 +189,10 @@ class Rcc(FieldPeripheral):
         """A section of the part's manual."""
         return f"{self.part.manual} {number}"
 
+    def write_rsr(self, value: int, old: int) -> int:
+        """RMVF clears the reset flags."""
+        return 0 if value & 1 << 16 else old
+
     def reset(self) -> None:
         """HSI at 64 MHz, all else off."""
         super().reset()
