@@ -336,7 +336,11 @@ def test_the_firmware_of_the_stm32f4_and_f7_agrees_with_the_svd_of_an_f429():
             continue
         number, _, shift = expression.strip("()").partition(" << ")
         value = int(number.rstrip("u"), 0) << int(shift or 0)
-        rest = "PLLSRC" if macro == "RCC_PLLCFGR_SRC_HSE" else rest
+        rest = {
+            "RCC_PLLCFGR_SRC_HSE": "PLLSRC",
+            "RCC_CSR_IWDGRSTF": "WDGRSTF",
+            "RCC_CSR_PINRSTF": "PADRSTF",
+        }.get(macro, rest)
         found = field_of(known[block][1][register][1], rest)
         assert found, f"{macro}: no such field"
         mask = known[block][1][register][1][found[0]].mask

@@ -116,12 +116,19 @@ static inline uint32_t accelerator_flags(void) {
 }
 
 /* What the last reset was, and where the independent watchdog is. */
-#define RESET_FLAGS_REG     REG32((uint32_t)RCC_ENABLE - 4u)
-#define RESET_FLAGS_CLEAR   (1u << 16)
-#define RESET_FLAG_WATCHDOG (1u << 26)
-#define RESET_FLAG_SOFTWARE (1u << 24)
-#define RESET_FLAG_PIN      (1u << 22)
-#define RESET_FLAGS_POWER   (1u << 23 | 1u << 21) /* power on, brown out */
+#define RCC_RSR             REG32((uint32_t)RCC_ENABLE - 4u)
+#define RCC_RSR_RMVF        (1u << 16)
+#define RCC_RSR_IWDG1RSTF   (1u << 26)
+#define RCC_RSR_SFTRSTF     (1u << 24)
+#define RCC_RSR_PINRSTF     (1u << 22)
+#define RCC_RSR_PORRSTF     (1u << 23)
+#define RCC_RSR_BORRSTF     (1u << 21)
+#define RESET_FLAGS_REG     RCC_RSR
+#define RESET_FLAGS_CLEAR   RCC_RSR_RMVF
+#define RESET_FLAG_WATCHDOG RCC_RSR_IWDG1RSTF
+#define RESET_FLAG_SOFTWARE RCC_RSR_SFTRSTF
+#define RESET_FLAG_PIN      RCC_RSR_PINRSTF
+#define RESET_FLAGS_POWER   (RCC_RSR_PORRSTF | RCC_RSR_BORRSTF)
 #define IWDG_BASE           0x58004800u
 
 #endif

@@ -106,12 +106,18 @@ static inline uint32_t accelerator_flags(void) {
 }
 
 /* What the last reset was, and where the independent watchdog is. */
-#define RESET_FLAGS_REG     REG32(0x46020cf4u)
-#define RESET_FLAGS_CLEAR   (1u << 23)
-#define RESET_FLAG_WATCHDOG (1u << 29)
-#define RESET_FLAG_SOFTWARE (1u << 28)
-#define RESET_FLAG_PIN      (1u << 26)
-#define RESET_FLAGS_POWER   (1u << 27) /* brown out, which power on is too */
+#define RCC_CSR             REG32(0x46020cf4u)
+#define RCC_CSR_RMVF        (1u << 23)
+#define RCC_CSR_IWDGRSTF    (1u << 29)
+#define RCC_CSR_SFTRSTF     (1u << 28)
+#define RCC_CSR_PINRSTF     (1u << 26)
+#define RCC_CSR_BORRSTF     (1u << 27)
+#define RESET_FLAGS_REG     RCC_CSR
+#define RESET_FLAGS_CLEAR   RCC_CSR_RMVF
+#define RESET_FLAG_WATCHDOG RCC_CSR_IWDGRSTF
+#define RESET_FLAG_SOFTWARE RCC_CSR_SFTRSTF
+#define RESET_FLAG_PIN      RCC_CSR_PINRSTF
+#define RESET_FLAGS_POWER   RCC_CSR_BORRSTF /* power on is one too */
 #define IWDG_BASE           0x40003000u
 
 #endif
