@@ -88,3 +88,7 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_status)
+
+
+if __name__ == "__main__":
+    main()

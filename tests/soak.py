@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.pool import Pool
 
 import click
 from rich.console import Console
 from rich.progress import Progress
 
+from host.cli import INTERRUPTED, TERMINATED
 from tests.faults.board import library
 from tests.faults.cases import Outcome, WrongError, run_case
 from tests.faults.networks import nets
@@ -28,6 +33,17 @@ def _one(seed: int) -> Outcome | str:
         return str(error)
 
 
+@contextmanager
+def workers(jobs: int) -> Iterator[Pool]:
+    """Processes that Ctrl-C in the terminal does not reach: they end with the block, however it ends."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # which they inherit
+    with multiprocessing.get_context("fork").Pool(
+        jobs, initializer=signal.signal, initargs=(signal.SIGTERM, signal.SIG_DFL)
+    ) as pool:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        yield pool
+
+
 @click.command()
 @click.option("--seed", default=0, help="Of the first case; the others follow.")
 @click.option("--cases", default=10_000, show_default=True)
@@ -38,7 +54,10 @@ def main(seed: int, cases: int, jobs: int) -> None:
     ends: Counter = Counter()
     wrong, simulated, begin = 0, 0.0, time.monotonic()
     console = Console(stderr=True)
-    with multiprocessing.Pool(jobs) as pool, Progress(console=console, transient=True) as progress:
+    with (
+        workers(jobs) as pool,
+        Progress(console=console, transient=True, disable=not console.is_terminal) as progress,
+    ):
         task = progress.add_task("cases", total=cases)
         for outcome in pool.imap_unordered(_one, range(seed, seed + cases), chunksize=8):
             progress.advance(task)
@@ -55,11 +74,17 @@ def main(seed: int, cases: int, jobs: int) -> None:
     sys.exit(1 if wrong else 0)
 
 
+def _terminate(number: int, frame: object) -> None:
+    raise SystemExit(TERMINATED)
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         main(standalone_mode=False)
     except (KeyboardInterrupt, click.Abort):
-        sys.exit(130)
+        print("interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

@@ -128,8 +128,8 @@ class Station:
     def _flash(self) -> None:
         command = [
             sys.executable,
-            "-c",
-            "from host.cli import main; main()",
+            "-m",
+            "host.cli",
             "flash",
             "--board",
             self.entry.board,

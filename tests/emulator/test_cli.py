@@ -430,3 +430,11 @@ def test_weights_in_spare_ram_change_no_bit():
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["bit_exact"] is True and 0 < result["copy_bytes"] <= 8000
+
+
+def test_the_module_is_the_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "host.cli", "run", "no_such_network"], capture_output=True, text=True
+    )
+    assert done.returncode == errors.ModelMissingError.exit_status
+    assert done.stderr.startswith("error: no file 'no_such_network'")

@@ -47,15 +47,7 @@ def flashed():
 
 
 def run(port: str) -> dict:
-    command = [
-        sys.executable,
-        "-c",
-        "from host.cli import main; main()",
-        "run",
-        str(digits.model_path()),
-        "--json",
-        "-",
-    ]
+    command = [sys.executable, "-m", "host.cli", "run", str(digits.model_path()), "--json", "-"]
     done = subprocess.run(
         [*command, "--board", BOARD, "--port", port, "--input", "random:1"], capture_output=True, text=True
     )
