@@ -135,7 +135,7 @@ class Board:
     pools: tuple[MemoryBank, ...]
     hot_code: MemoryBank | None
     uart: Uart
-    watchdog_ms: int
+    energy_pin: str | None
     watchdog_ms: int
     display: Display | None
     probe: Probe | None
@@ -238,6 +238,7 @@ def parse_board(board_id: str, manifest: Any) -> Board:
         pools=pools,
         hot_code=hot_code,
         uart=_uart(ours.group("uart")),
+        energy_pin=_pin(ours, "energy_pin", ours.take("energy_pin", str)) if "energy_pin" in ours else None,
         watchdog_ms=ours.positive("watchdog_ms") if "watchdog_ms" in ours else 0,
         display=_display(ours.group("display")) if "display" in ours else None,
         probe=_probe(ours.group("probe")) if "probe" in ours else None,

@@ -53,6 +53,7 @@ static void answer(struct session *session, uint8_t *body, uint32_t length) {
         reply.length = sizeof reply.error;
     }
     send_frame(FRAME_RESPONSE, header.command, status, header.sequence, reply.payload, reply.length);
+    if (header.command == COMMAND_HELLO && status == STATUS_OK) mlperf_leave_energy_mode();
 }
 
 static alignas(4) uint8_t body[BODY_BYTES];

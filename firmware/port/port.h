@@ -8,6 +8,9 @@
 /* Received bytes that a port keeps until port_read() takes them; more are lost. A power of two. */
 #define PORT_RX_RING_BYTES 4096u
 
+/* Bits a second of the slow serial line. */
+#define PORT_SLOW_BAUD 9600u
+
 /* Most banks of RAM that port_pool() knows. */
 #define PORT_MAX_POOLS 4u
 
@@ -62,6 +65,15 @@ uint32_t port_peek(uint32_t from, uint8_t *bytes, uint32_t capacity);
 
 /* Sends all bytes; returns when they are handed to the hardware. */
 void port_write(const uint8_t *bytes, uint32_t count);
+
+/* Changes the serial line's rate as soon as all has been sent: to PORT_SLOW_BAUD, or back to the manifest's. What arrives meanwhile is lost. */
+void port_go_slow(bool slow);
+
+/* Whether the board has a pin that tells an energy monitor when something happens. */
+bool port_has_energy_pin(void);
+
+/* Pulls that pin low for at least a microsecond; between pulses, and from the first on, it is high. */
+void port_pulse(void);
 
 /* Sleeps until something may have been received. */
 void port_wait(void);

@@ -35,6 +35,11 @@ EMULATED_RUNS = 10  # inferences there are the same to the instruction
 @click.option("--model", required=True, metavar="NAME", help="kws01, vww01, ic01 or ad01.")
 @click.option("--network", metavar="NET", help="A network in place of the benchmark's own.")
 @device_options
+@click.option(
+    "--energy",
+    is_flag=True,
+    help="Listen in energy mode: 9600 baud, and a pulse at a pin in place of each time.",
+)
 @click.option("--performance", is_flag=True, help="Time inferences, as the benchmark's runner does.")
 @click.option("--accuracy", is_flag=True, help="Classify all of --data.")
 @click.option(
@@ -50,9 +55,9 @@ EMULATED_RUNS = 10  # inferences there are the same to the instruction
 @plan_options
 @json_option
 def command(
-    model: str, network: str | None, board: str | None, port: str | None, performance: bool, accuracy: bool,
-    data: Path | None, samples: int | None, runs: int | None, transcript: str | None, json_file: str | None,
-    **plan: Any,
+    model: str, network: str | None, board: str | None, port: str | None, energy: bool, performance: bool,
+    accuracy: bool, data: Path | None, samples: int | None, runs: int | None, transcript: str | None,
+    json_file: str | None, **plan: Any,
 ) -> None:  # fmt: skip
     """Put a network of MLPerf Tiny onto a board, and leave it listening for the benchmark's runner.
 
@@ -60,12 +65,14 @@ def command(
     --performance or --accuracy our own runner works with it instead.
 
     Times come from the device's clock. An emulated board counts instructions: its times are what those would take
-    at one a cycle, and no board's.
+    at one a cycle, and no board's. With --energy an energy monitor takes them at the board's pin.
     """
     from host.mlperf.models import find_model
 
     chosen = find_model(model)
     runner = performance or accuracy
+    if energy and runner:
+        raise click.UsageError("--energy leaves the board to the benchmark's runner and an energy monitor")
     if accuracy and not data:
         raise click.UsageError("--accuracy needs --data")
     if not runner and (data or samples or runs or transcript or json_file):
@@ -74,10 +81,10 @@ def command(
         )
     device = device_choice(board, port)
     with screen() as show:
-        transport = _start(device, chosen, network, plan, show)
+        transport = _start(device, chosen, network, energy, plan, show)
         with closing(transport):
             if not runner:
-                _listen(device, transport, chosen)
+                _listen(device, transport, chosen, energy)
                 return
             report = _measure(
                 device, transport, chosen, data, samples, runs, (performance, accuracy), transcript, show
@@ -88,19 +95,27 @@ def command(
         _print(report)
 
 
-def _start(device: Device, model: Model, network: str | None, plan: dict, show: Screen) -> Transport:
+def _start(
+    device: Device, model: Model, network: str | None, energy: bool, plan: dict, show: Screen
+) -> Transport:
     from host import experiment
     from host.devices import is_emulated, open_device
+    from host.errors import UnsupportedError
     from host.flashing.flash import flash
+    from host.link.client import SLOW_BAUD
     from host.mlperf.block import plan_region_image
+    from host.transport.model import EMULATE
     from host.transport.serial import open_port
 
     board = device.board
+    if energy and not board.energy_pin:
+        raise UnsupportedError(f"{board.id} has no energy_pin, which tells an energy monitor the time")
     options = experiment.Options(board=board.id, port=device.port, **plan_choices(**plan))
     compiled = experiment.compile_for(network_path(network or model.catalogue, show), board, options)
-    image = plan_region_image(compiled, model)
+    image = plan_region_image(compiled, model, energy)
     if is_emulated(board, device.port):
-        return open_device(board, device.port, plan=image, progress=show.say).transport
+        slow = ("--slow", str(SLOW_BAUD)) if energy and device.port == EMULATE else ()
+        return open_device(board, device.port, plan=image, progress=show.say, extra=slow).transport
     flash(board, compiled, region=image, port=device.port, progress=show, say=show.say)
     assert device.port
     return open_port(device.port, board.uart.baud)
@@ -112,14 +127,17 @@ def _emulated(device: Device) -> bool:
     return is_emulated(device.board, device.port)
 
 
-def _listen(device: Device, transport: Transport, model: Model) -> None:
+def _listen(device: Device, transport: Transport, model: Model, energy: bool) -> None:
+    from host.link.client import SLOW_BAUD
     from host.mlperf.terminal import Terminal
 
+    name = device.board.id
+    mode = f" in energy mode: {SLOW_BAUD} baud, pulses at {device.board.energy_pin}" if energy else ""
     if not _emulated(device):
-        click.echo(f"{device.board.id} listens at {device.port} as {model.name}")
+        click.echo(f"{name} listens at {device.port} as {model.name}{mode}")
         return
     with closing(Terminal(transport)) as terminal:
-        click.echo(f"{device.board.id} (emulated) listens at {terminal.path} as {model.name}; Ctrl-C ends")
+        click.echo(f"{name} (emulated) listens at {terminal.path} as {model.name}{mode}; Ctrl-C ends")
         terminal.serve()
 
 

@@ -32,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--elf", required=True, type=Path, help="the firmware, an ELF file or a raw .bin")
     parser.add_argument("--plan", type=Path, help="what the board's flash region for plans holds")
     parser.add_argument("--fd", required=True, type=int, help="the socket that is the serial line")
+    parser.add_argument("--slow", type=int, help="a rate of the line, besides the manifest's")
     parser.add_argument("--timed", action="store_true", help="bytes take their time on the line")
     parser.add_argument(
         "--screenshot",
@@ -44,6 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
         board = load_board(chosen.board)
         plan = chosen.plan.read_bytes() if chosen.plan else None
         machine = Machine(board, chosen.elf, plan, Options(timed=chosen.timed))
+        if chosen.slow:
+            machine.line.rates += (chosen.slow,)
         machine.chip.on_violation = _refuse
         for violation in machine.chip.violations:
             _refuse(violation)

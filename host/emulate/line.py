@@ -8,12 +8,15 @@ from collections.abc import Callable
 class Line:
     """Bytes on their way. `baud` is what the host's end is set to, `tx` and `rx` the chip's pins at the other end.
 
+    Of several `rates` the host's end takes the one that the chip's is nearest to.
+
     `on_byte` is called with each byte that the chip sends.
     `incoming` are bytes from the host that the chip has not received yet, `outgoing` what it has sent.
     """
 
     def __init__(self, baud: int, tx: str, rx: str):
         self.baud, self.tx, self.rx = baud, tx, rx
+        self.rates: tuple[int, ...] = (baud,)
         self.outgoing = bytearray()
         self._incoming = bytearray()
         self._taken = 0

@@ -101,6 +101,7 @@ class _Usart(Peripheral):
 
     def _check_baud(self) -> None:
         baud = self.baud()
+        self.line.baud = min(self.line.rates, key=lambda rate: abs(baud / rate - 1))
         error = baud / self.line.baud - 1
         self._garbled = abs(error) > GARBLED_BEYOND
         self.chip.require(

@@ -18,10 +18,14 @@ MAGIC = 0x4C4D4354
 VERSION = 1
 HEADER = struct.Struct("<IHHII16sBBBBfifi")
 CRC_BEGIN = 12
+ENERGY = 1  # of the flags
 
 
-def mlperf_block(compiled: Compiled, model: Model) -> bytes:
-    """The block for a compiled network that stands for one of the benchmark's. Raises UnsupportedError if it cannot."""
+def mlperf_block(compiled: Compiled, model: Model, energy: bool = False) -> bytes:
+    """The block for a compiled network that stands for one of the benchmark's. `energy`: it starts in that mode.
+
+    Raises UnsupportedError if the network cannot be that one.
+    """
     graph = compiled.original
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         raise UnsupportedError(
@@ -38,7 +42,7 @@ def mlperf_block(compiled: Compiled, model: Model) -> bytes:
     def header(crc: int) -> bytes:
         return HEADER.pack(
             MAGIC, VERSION, HEADER.size, crc, plan_crc(compiled.plan), model.name.encode("ascii"),
-            model.input_kind, model.result_kind, 0, 0, *taken, *given,
+            model.input_kind, model.result_kind, ENERGY if energy else 0, 0, *taken, *given,
         )  # fmt: skip
 
     return header(zlib.crc32(header(0)[CRC_BEGIN:]))
@@ -51,7 +55,7 @@ def _quant(compiled: Compiled, border: Border, model: Model) -> tuple[float, int
     return float(tensor.quant.scale[0]), tensor.quant.zero_point
 
 
-def plan_region_image(compiled: Compiled, model: Model) -> bytes:
+def plan_region_image(compiled: Compiled, model: Model, energy: bool = False) -> bytes:
     """What the flash region for plans holds for the benchmark: the plan, and behind it the MLPerf block."""
-    block = mlperf_block(compiled, model)
+    block = mlperf_block(compiled, model, energy)
     return compiled.plan + bytes(-len(compiled.plan) % ALIGN) + block

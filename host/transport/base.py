@@ -9,7 +9,8 @@ class Transport(Protocol):
     """A byte pipe in both directions that may lose, damage or delay, but does not reorder.
 
     `description` names it in messages. One with a true attribute `counts_instructions` leads to an emulator whose cycle
-    counter counts executed instructions, which the firmware in it does not know.
+    counter counts executed instructions, which the firmware in it does not know. One whose rate can change has a method
+    `set_baud(baud)`; without `baud` it goes back to the rate that it was opened with.
     """
 
     description: str

@@ -77,6 +77,7 @@ class Rfc2217Transport:
     def __init__(self, url: str, baudrate: int, lock: PortLock):
         self.description = url
         self._lock = lock
+        self._baudrate = baudrate
         address_of(url)
         try:
             # without a write_timeout, which this client lacks: its socket gives up after 5 s by itself
@@ -100,6 +101,13 @@ class Rfc2217Transport:
         try:
             self._serial.write(data)
         except (serial.SerialException, OSError) as e:
+            raise self._lost(e) from None
+
+    def set_baud(self, baud: int | None = None) -> None:
+        """See Transport."""
+        try:
+            self._serial.baudrate = baud or self._baudrate
+        except (serial.SerialException, OSError, ValueError) as e:
             raise self._lost(e) from None
 
     def close(self) -> None:

@@ -44,6 +44,7 @@ class SerialTransport:
     def __init__(self, port: str, baudrate: int, lock: PortLock):
         self.description = port
         self._lock = lock
+        self._baudrate = baudrate
         is_url = "://" in port
         try:
             self._serial = serial.serial_for_url(
@@ -87,6 +88,13 @@ class SerialTransport:
         try:
             self._serial.write(data)
         except (serial.SerialException, OSError) as e:
+            raise self._lost(e) from None
+
+    def set_baud(self, baud: int | None = None) -> None:
+        """See Transport."""
+        try:
+            self._serial.baudrate = baud or self._baudrate
+        except (serial.SerialException, OSError, ValueError) as e:
             raise self._lost(e) from None
 
     def close(self) -> None:

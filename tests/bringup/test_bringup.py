@@ -55,6 +55,7 @@ def test_the_supply_and_the_wait_states_come_before_the_clock(board_id):
 def test_the_manifest_names_the_pins_of_the_manual(board_id):
     board, wiring = load_board(board_id), WIRING[board_id]
     assert (board.uart.tx, board.uart.rx, board.uart.af) == (wiring.tx, wiring.rx, wiring.af), wiring.source
+    assert board.energy_pin == wiring.energy
 
 
 def test_without_its_crystal_every_board_uses_the_internal_oscillator_at_full_speed():

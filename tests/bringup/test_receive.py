@@ -37,7 +37,7 @@ def timed(board_id: str, baud: int | None = None, **more) -> Machine:
                 256 if peripheral.name == "LPUART1" else 1
             )
             divisor = round(clocks / baud)
-            machine.line.baud = clocks / divisor
+            machine.line.rates = (clocks / divisor,)
             return divisor
 
         machine.chip.intercept = intercept

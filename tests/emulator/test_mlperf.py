@@ -130,9 +130,43 @@ def test_a_runner_finds_the_board_at_a_terminal(monkeypatch):
         assert process.wait(20) == 130
 
 
+@pytest.mark.skipif(SHARED is None, reason="TINYCONV_SHARED does not name the folder with the networks")
+@pytest.mark.parametrize("device", [[], ["--board", "nucleo_l4r5zi", "--emulate"]])
+def test_energy_mode_listens_at_a_terminal(device, monkeypatch):
+    monkeypatch.setenv("TINYCONV_MODELS", str(SHARED / "models"))
+    command = [str(HOST), "mlperf", "--model", "ad01", "--energy", *device]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=_interruptible) as process:
+        try:
+            said = process.stdout.readline()
+            path = re.search(r"listens at (\S+) as ad01 in energy mode: 9600 baud, pulses at P", said)[1]
+            transport = open_port(path)
+            try:
+                dut = Dut(transport)
+                assert dut.hear_banner(10.0) == ["m-timestamp-mode-energy", *BANNER[1:]]
+                assert dut.profile() == "ad01" and dut.ask("timestamp") == []
+            finally:
+                transport.close()
+        finally:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+
+
+def test_a_board_without_an_energy_pin_has_no_energy_mode():
+    compiled = compile_file(digits.model_path())
+    client = open_device(load_board("emu_cortex_m7"), plan=plan_region_image(compiled, DIGITS, energy=True))
+    try:
+        runner = Runner(client.transport)
+        assert runner.ask("db load 4") == ["e-[Wrong in the MLPerf block: flags]"]
+        assert runner.ask("timestamp")[0].startswith("m-lap-us-")
+    finally:
+        client.close()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--model", "kws01", "--energy", "--board", "emu_cortex_m7"], "has no energy_pin"),
+        (["--model", "kws01", "--energy", "--performance"], "--energy leaves the board to the benchmark"),
         (["--model", "kws02"], "its models are kws01, vww01, ic01, ad01"),
         (["--model", "kws01", "--accuracy"], "--accuracy needs --data"),
         (["--model", "kws01", "--json", "-"], "are for --performance and --accuracy"),

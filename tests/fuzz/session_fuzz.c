@@ -68,6 +68,13 @@ void port_write(const uint8_t *bytes, uint32_t count) {
         }
     }
 }
+void port_go_slow(bool slow) {
+    (void)slow;
+}
+bool port_has_energy_pin(void) {
+    return true;
+}
+void port_pulse(void) {}
 void port_wait(void) {}
 uint32_t port_counter(void) {
     return clock_us += 1000;
@@ -191,6 +198,7 @@ static void place(struct session *session, uint8_t what, const uint8_t *bytes, u
         .model = "fuzz",
         .input_kind = what & 3,
         .result_kind = what >> 2 & 1,
+        .flags = what >> 3 & MLPERF_FLAG_ENERGY,
         .input_scale = 0.0625f,
         .output_scale = 0.0625f,
     };

@@ -41,7 +41,7 @@ WRONG = [
     ("model", {"model": b"x" * 16}),
     ("model", {"model": b"a b".ljust(16, b"\0")}),
     ("model", {"model": b"a\0b".ljust(16, b"\0")}),
-    ("flags", {"flags": 1}),
+    ("flags", {"flags": 2}),
     ("flags", {"reserved": 1}),
     ("input_kind", {"input_kind": 3}),
     ("result_kind", {"result_kind": 2}),

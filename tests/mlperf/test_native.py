@@ -198,6 +198,20 @@ def test_a_host_ends_inferences_without_end(start, region):
     assert client.ping(b"there") == b"there"
 
 
+def test_energy_mode_tells_no_times(start, compiled):
+    runner = start(plan_region_image(compiled, DIGITS, energy=True), banner=False)
+    assert runner.lines() == ["m-timestamp-mode-energy", "m-init-done", "m-ready"]
+    assert runner.ask("timestamp") == []
+    raw = random_raw(DIGITS, 4)
+    runner.load(raw.tobytes())
+    expected = expected_results(compiled.original, DIGITS, raw)
+    said = ["m-warmup-start-1", "m-warmup-done", "m-infer-start-2", "m-infer-done", expected]
+    assert runner.ask("infer 2 1") == said
+    client = Client(runner.transport)
+    client.connect()  # ends the mode
+    assert runner.ask("timestamp")[0].startswith("m-lap-us-")
+
+
 def test_a_reset_forgets_everything(start, region):
     runner = start(region)
     runner.load(bytes(DIGITS.elems))

@@ -11,6 +11,7 @@ import socket
 import struct
 import subprocess
 import sys
+import termios
 import textwrap
 import threading
 import time
@@ -126,6 +127,20 @@ def test_a_serial_port_carries_every_byte(terminal):
     assert 0.04 < time.monotonic() - start < 2
     port.close()
     port.close()
+
+
+def test_the_rate_of_a_serial_port_changes_and_goes_back(terminal):
+    port = open_port(terminal, 115200)
+    fd = os.open(terminal, os.O_RDWR | os.O_NOCTTY)
+    try:
+        rates = []
+        for baud in (None, 9600, None):
+            port.set_baud(baud)
+            rates.append(termios.tcgetattr(fd)[4:6])
+        assert rates == [[termios.B115200] * 2, [termios.B9600] * 2, [termios.B115200] * 2]
+    finally:
+        os.close(fd)
+        port.close()
 
 
 def test_a_client_over_tcp(served_device):

@@ -49,7 +49,7 @@ enum mlperf_field mlperf_block_open(const uint8_t *base, uint32_t capacity, cons
         return MLPERF_FIELD_CRC32;
     if (block->plan_crc32 != plan->header->crc32) return MLPERF_FIELD_PLAN_CRC32;
     if (!is_model(block->model)) return MLPERF_FIELD_MODEL;
-    if (block->flags != 0 || block->reserved != 0) return MLPERF_FIELD_FLAGS;
+    if ((block->flags & ~MLPERF_FLAG_ENERGY) != 0 || block->reserved != 0) return MLPERF_FIELD_FLAGS;
     if (block->input_kind >= MLPERF_INPUT_KINDS || !is_int8(plan, plan->header->input_count, plan->inputs))
         return MLPERF_FIELD_INPUT_KIND;
     if (!result_fits(block, plan)) return MLPERF_FIELD_RESULT_KIND;

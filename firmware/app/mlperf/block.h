@@ -13,6 +13,7 @@
 #define MLPERF_VERSION     1u
 #define MLPERF_MODEL_BYTES 16u
 #define MLPERF_MAX_SCORES  64u
+#define MLPERF_FLAG_ENERGY 1u
 
 enum mlperf_field {
 #define MLPERF_FIELD(name, text) MLPERF_FIELD_##name,
@@ -32,7 +33,7 @@ struct mlperf_block {
     char model[MLPERF_MODEL_BYTES];
     uint8_t input_kind;  /* enum mlperf_input */
     uint8_t result_kind; /* enum mlperf_result */
-    uint8_t flags;       /* 0 */
+    uint8_t flags;       /* MLPERF_FLAG_ENERGY or 0 */
     uint8_t reserved;
     float input_scale;
     int32_t input_zero_point;

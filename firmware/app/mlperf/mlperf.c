@@ -28,6 +28,9 @@ static void tick(void) {
     last_count = now;
 }
 
+/* Times are pulses at a pin, and the line is slow. */
+static bool energy_mode;
+
 static struct lookout lookout;
 
 /* Between steps. A host that reads frames ends inferences as it ends a RUN. */
@@ -44,8 +47,12 @@ static void say_error(const char *text) {
 }
 
 /* Sending the line takes no part of the time, so that a slow line makes no inference slower. */
-static void say_timestamp(void) {
+static void timestamp(void) {
     tick();
+    if (energy_mode) {
+        port_pulse();
+        return;
+    }
     const uint32_t hz =
         port_info().clock_hz; /* 0: the counter counts nanoseconds, and is good for nothing else */
     uint32_t rest;
@@ -265,9 +272,9 @@ static void infer(struct session *session, char *rest) {
     say("m-warmup-done\r\nm-infer-start-");
     say_number(runs);
     say("\r\n");
-    say_timestamp();
+    timestamp();
     if (!infer_times(session, runs)) return;
-    say_timestamp();
+    timestamp();
     mlperf_network_keep_result(&network, session);
     say("m-infer-done\r\n");
     say_results();
@@ -303,7 +310,7 @@ static void work_off(struct session *session, char *rest) {
         say(build_board);
         say("]\r\n");
     } else if (is(word, "timestamp"))
-        say_timestamp();
+        timestamp();
     else if (is(word, "profile"))
         say_profile();
     else if (is(word, "help"))
@@ -333,7 +340,24 @@ void mlperf_start(struct session *session) {
     last_count = port_counter();
     mlperf_network_find(&network, session);
     if (network.block == NULL) return;
-    say("m-timestamp-mode-performance\r\n"
-        "m-init-done\r\n"
+    if (network.block->flags & MLPERF_FLAG_ENERGY) {
+        if (!port_has_energy_pin()) {
+            network.block = NULL;
+            network.wrong = MLPERF_FIELD_FLAGS;
+            return;
+        }
+        energy_mode = true;
+        port_go_slow(true);
+        say("m-timestamp-mode-energy\r\n");
+        timestamp(); /* the monitor sees a level, and an edge */
+    } else
+        say("m-timestamp-mode-performance\r\n");
+    say("m-init-done\r\n"
         "m-ready\r\n");
+}
+
+void mlperf_leave_energy_mode(void) {
+    if (!energy_mode) return;
+    energy_mode = false;
+    port_go_slow(false);
 }

@@ -11,4 +11,7 @@ void mlperf_start(struct session *session);
 /* Works off a command that has ended and replies. */
 void mlperf_command(struct session *session, struct command_line *line);
 
+/* Ends energy mode until the next start: from now on the serial line runs at the manifest's rate, and times are text. */
+void mlperf_leave_energy_mode(void);
+
 #endif

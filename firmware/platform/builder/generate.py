@@ -257,6 +257,9 @@ def config_header(facts: dict) -> str:
         "BOARD_UART_LPUART": "1" if uart.get("lpuart") else "0",
         "BOARD_UART_BAUD": f"{uart['baud']}u",
     }
+    if "energy_pin" in facts:
+        port, pin = _pin(facts["energy_pin"])
+        values |= {"BOARD_ENERGY_PORT": f"{port}u", "BOARD_ENERGY_PIN": f"{pin}u"}
     if "watchdog_ms" in facts:
         values["BOARD_WATCHDOG_MS"] = str(facts["watchdog_ms"])
     for role in ("tx", "rx"):

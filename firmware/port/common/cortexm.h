@@ -42,6 +42,7 @@
 
 #define DSB()         __asm volatile("dsb" ::: "memory")
 #define ISB()         __asm volatile("isb" ::: "memory")
+#define NOP()         __asm volatile("nop")
 #define WFI()         __asm volatile("wfi" ::: "memory")
 #define IRQ_DISABLE() __asm volatile("cpsid i" ::: "memory")
 #define IRQ_ENABLE()  __asm volatile("cpsie i" ::: "memory")

@@ -62,6 +62,16 @@ void port_flush(void) {
     for (uint32_t i = 0; i < 100000u && (PORT_UART->STATE & UART_STATE_TX_FULL); i++) {}
 }
 
+void port_go_slow(bool slow) {
+    (void)slow;
+}
+
+bool port_has_energy_pin(void) {
+    return false;
+}
+
+void port_pulse(void) {}
+
 void port_wait(void) {
     IRQ_DISABLE();
     if (ring_empty(&received)) WFI();

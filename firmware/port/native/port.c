@@ -96,6 +96,16 @@ void port_write(const uint8_t *bytes, uint32_t count) {
     }
 }
 
+void port_go_slow(bool slow) {
+    (void)slow;
+}
+
+bool port_has_energy_pin(void) {
+    return true;
+}
+
+void port_pulse(void) {}
+
 void port_wait(void) {
     if (received_count == 0) can_read(-1);
 }

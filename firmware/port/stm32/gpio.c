@@ -10,6 +10,7 @@ struct gpio {
 #define GPIO_MODE_OUTPUT    1u
 #define GPIO_MODE_ALTERNATE 2u
 #define GPIO_SPEED_HIGH     2u
+#define GPIO_OPEN_DRAIN     1u
 #define GPIO_PULL_UP        1u
 
 static void set_field(volatile uint32_t *reg, uint32_t shift, uint32_t mask, uint32_t value) {
@@ -26,6 +27,13 @@ void gpio_output(uint32_t port, uint32_t pin, bool high) {
     struct gpio *gpio = enabled(port);
     gpio->BSRR = 1u << (high ? pin : pin + 16);
     set_field(&gpio->MODER, pin * 2, 3, GPIO_MODE_OUTPUT);
+}
+
+void gpio_open_drain(uint32_t port, uint32_t pin, bool high) {
+    struct gpio *gpio = enabled(port);
+    set_field(&gpio->OTYPER, pin, 1, GPIO_OPEN_DRAIN);
+    set_field(&gpio->PUPDR, pin * 2, 3, GPIO_PULL_UP);
+    gpio_output(port, pin, high);
 }
 
 void gpio_alternate(uint32_t port, uint32_t pin, uint32_t af) {

@@ -11,4 +11,7 @@ void gpio_alternate(uint32_t port, uint32_t pin, uint32_t af);
 /* Makes a pin an output that drives this level. */
 void gpio_output(uint32_t port, uint32_t pin, bool high);
 
+/* Makes a pin an output that pulls low, or lets go and is pulled up. */
+void gpio_open_drain(uint32_t port, uint32_t pin, bool high);
+
 #endif

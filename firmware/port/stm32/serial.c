@@ -8,18 +8,22 @@
 #include "startup.h"
 
 #define SEND_POLLS  4000000u /* a byte at 9600 baud takes 1 ms, at most 600,000 cycles */
-#define FLUSH_POLLS 1000000u /* at least 10 ms at 550 MHz: more than a full FIFO takes at 115200 baud */
+#define FLUSH_POLLS 4000000u /* at least 40 ms at 550 MHz: more than a full FIFO takes at 9600 baud */
 
 _Static_assert(USART_BAUD_FITS(PORT_UART_HZ, BOARD_UART_BAUD), "uart.baud: more than 1 % off at this clock");
+_Static_assert(USART_BAUD_FITS(PORT_UART_HZ, PORT_SLOW_BAUD),
+               "the slow line: more than 1 % off at this clock");
 
 static struct ring received;
+static uint32_t kernel_hz;
 
 void serial_start(uint32_t uart_hz) {
     gpio_alternate(BOARD_UART_TX_PORT, BOARD_UART_TX_PIN, BOARD_UART_AF);
     gpio_alternate(BOARD_UART_RX_PORT, BOARD_UART_RX_PIN, BOARD_UART_AF);
     *PORT_UART_ENABLE_REG |= PORT_UART_ENABLE;
     (void)*PORT_UART_ENABLE_REG; /* the clock reaches the block after the next bus access */
-    usart_start(PORT_UART, uart_hz, BOARD_UART_BAUD);
+    kernel_hz = uart_hz;
+    usart_start(PORT_UART, kernel_hz, BOARD_UART_BAUD);
     nvic_enable(PORT_UART_IRQ);
 }
 
@@ -55,6 +59,12 @@ void port_write(const uint8_t *bytes, uint32_t count) {
 void port_flush(void) {
     if (!usart_started(PORT_UART)) return;
     for (uint32_t i = 0; i < FLUSH_POLLS && !usart_is_idle(PORT_UART); i++) {}
+}
+
+void port_go_slow(bool slow) {
+    port_flush();
+    usart_stop(PORT_UART);
+    usart_start(PORT_UART, kernel_hz, slow ? PORT_SLOW_BAUD : BOARD_UART_BAUD);
 }
 
 void port_wait(void) {

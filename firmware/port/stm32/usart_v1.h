@@ -24,6 +24,11 @@ static inline void usart_start(struct usart *usart, uint32_t hz, uint32_t baud) 
     usart->CR1 = USART_CR1_UE | USART_CR1_TE | USART_CR1_RE | USART_CR1_RXNEIE;
 }
 
+/* Divisor and format change while it is off. */
+static inline void usart_stop(struct usart *usart) {
+    usart->CR1 = 0;
+}
+
 static inline bool usart_started(const struct usart *usart) {
     return usart->CR1 & USART_CR1_UE;
 }

@@ -23,20 +23,30 @@ struct usart {
 #define USART_ICR_ORECF  (1u << 3)
 
 #if PORT_UART_LPUART
-    /* The LPUART wants a clock of 3 to 4096 times the baud rate (RM0433 49.4.4), which is what 0x300 to 0xfffff mean. */
-    #define USART_BRR(hz, baud)       ((uint32_t)(((hz) * 256ull + (baud) / 2) / (baud)))
+    /* The LPUART wants a clock of 3 to 4096 times the baud rate (RM0433 49.4.4), which is what 0x300 to 0xfffff mean; a faster one
+     * is divided by 4 before. */
+    #define USART_MAX_TIMES       4095u
+    #define USART_PRESC(hz, baud) ((hz) / (baud) > USART_MAX_TIMES ? 2u : 0u)
+    #define USART_BRR(hz, baud) ((uint32_t)((((hz) >> USART_PRESC(hz, baud)) * 256ull + (baud) / 2) / (baud)))
     #define USART_BAUD_FITS(hz, baud) (USART_BRR(hz, baud) >= 0x300 && USART_BRR(hz, baud) <= 0xfffff)
 #else
+    #define USART_PRESC(hz, baud)     0u
     #define USART_BRR(hz, baud)       USART_DIVISOR(hz, baud)
     #define USART_BAUD_FITS(hz, baud) USART_DIVISOR_FITS(hz, baud)
 #endif
 
 /* 8 data bits, no parity, 1 stop bit, an interrupt for what is received. */
 static inline void usart_start(struct usart *usart, uint32_t hz, uint32_t baud) {
+    if (PORT_UART_LPUART) usart->PRESC = USART_PRESC(hz, baud); /* an STM32F7 has no such register */
     usart->BRR = USART_BRR(hz, baud);
     const uint32_t fifo = PORT_UART_FIFO ? USART_CR1_FIFOEN : 0;
     usart->CR1 = fifo; /* FIFOEN changes only while UE is 0 */
     usart->CR1 = fifo | USART_CR1_UE | USART_CR1_TE | USART_CR1_RE | USART_CR1_RXNEIE;
+}
+
+/* Divisor and format change while it is off. */
+static inline void usart_stop(struct usart *usart) {
+    usart->CR1 &= ~USART_CR1_UE;
 }
 
 static inline bool usart_started(const struct usart *usart) {
