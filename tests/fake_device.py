@@ -75,7 +75,7 @@ class FakeDevice:
 
     seed: int = 0
     faults: Faults = field(default_factory=Faults)
-    version: int = 3
+    version: int = 4
     pools: tuple[int, ...] = (100_000,)
     hot_code_bytes: int = 0
     rx_window_bytes: int = 1024
@@ -317,7 +317,9 @@ class FakeDevice:
         self._current = plan
         self._sizes = [struct.unpack_from("<I", plan, HEADER_BYTES + 28 * i + 4)[0] for i in range(tensors)]
         self._input, self._written, self._output, self._ready = bytearray(self._sizes[0]), 0, None, True
-        return struct.pack("<IIIHHHH", crc, len(plan), arena, tensors, steps, 1, fitting[0])
+        return struct.pack(
+            "<IIIHHHHI", crc, len(plan), arena, tensors, steps, 1, fitting[0], self.rx_window_bytes
+        )
 
     def _do_tensor_write(self, p: bytes):
         if not self._ready:

@@ -3,6 +3,7 @@
 
 #include "../port/port.h"
 #include "handlers.h"
+#include "receive.h"
 
 static const struct pool *largest_pool(const struct session *session) {
     return &session->pools.at[session->pools.largest];
@@ -44,6 +45,7 @@ struct plan_summary {
     uint16_t step_count;
     uint16_t inputs_survive;
     uint16_t arena_pool;
+    uint32_t rx_window_bytes;
 };
 
 static enum status use_plan(struct session *session, const uint8_t *base, uint32_t bytes,
@@ -59,6 +61,7 @@ static enum status use_plan(struct session *session, const uint8_t *base, uint32
         .step_count = h->step_count,
         .inputs_survive = plan_inputs_survive(&session->plan),
         .arena_pool = (uint16_t)session->arena_pool,
+        .rx_window_bytes = RX_WINDOW(session_widen_ring(session)),
     };
     memcpy(reply->buffer, &summary, sizeof summary);
     reply->payload = reply->buffer;

@@ -6,8 +6,8 @@
 #include "../port/port.h"
 #include "session.h"
 
-/* What HELLO promises: the port's receive ring, less room for a HELLO of a host that has just restarted. */
-#define RX_WINDOW_BYTES (PORT_RX_RING_BYTES - 64u)
+/* What a host may have on its way of a ring: all less room for a HELLO of a host that has just restarted. */
+#define RX_WINDOW(ring_bytes) ((ring_bytes) - 64u)
 
 /* Works off a byte that was taken from the port already. */
 void receive_byte(struct session *session, uint8_t byte);

@@ -2,9 +2,11 @@
 
 #include <string.h>
 
+#include "../port/port.h"
 #include "guards.h"
 
-#define ARENA_ALIGN 8u
+#define ARENA_ALIGN    8u
+#define MAX_RING_BYTES 65536u
 
 void session_init(struct session *session) {
     *session = (struct session){0};
@@ -12,6 +14,7 @@ void session_init(struct session *session) {
 }
 
 void session_drop_plan(struct session *session) {
+    port_keep_received(NULL, 0); /* what the plan left free may be needed */
     session->place = PLAN_NOWHERE;
     session->plan_number++;
     session->steps_done = 0;
@@ -73,6 +76,14 @@ struct pool session_spare(const struct session *session) {
         if (rest.bytes > spare.bytes) spare = rest;
     }
     return spare;
+}
+
+uint32_t session_widen_ring(const struct session *session) {
+    const struct pool spare = session_spare(session);
+    uint32_t bytes = PORT_RX_RING_BYTES;
+    while (bytes < MAX_RING_BYTES && 2 * bytes <= spare.bytes) bytes *= 2;
+    if (bytes > PORT_RX_RING_BYTES) port_keep_received(spare.base, bytes);
+    return bytes;
 }
 
 uint32_t session_input_of(const struct session *session, uint32_t tensor) {

@@ -50,7 +50,7 @@ struct session {
 
 void session_init(struct session *session);
 
-/* Forgets the plan in use and the inference, not the bytes in the pools. */
+/* Forgets the plan in use and the inference, not the bytes in the pools. Received bytes are kept in the port's own room again. */
 void session_drop_plan(struct session *session);
 
 /* Checks a plan of at most `bytes` bytes and makes it the one in use. `place` says where it lies. */
@@ -59,6 +59,10 @@ enum status session_use_plan(struct session *session, const uint8_t *base, uint3
 
 /* The largest part of the pools that a plan in use, with its counts and arena, leaves free; 8-byte aligned. */
 struct pool session_spare(const struct session *session);
+
+/* Has the port keep received bytes in the free part, if that is more room than its own: all of a next input may then arrive while an
+ * inference runs. Ends with the plan. Returns the bytes that there is room for. */
+uint32_t session_widen_ring(const struct session *session);
 
 /* The place of a tensor among the plan's inputs, or PLAN_MAX_IO if it is none. */
 uint32_t session_input_of(const struct session *session, uint32_t tensor);

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #ifndef PROTOCOL_VERSION
-    #define PROTOCOL_VERSION 3 /* tests of a mismatch build with another one */
+    #define PROTOCOL_VERSION 4 /* tests of a mismatch build with another one */
 #endif
 
 #define FRAME_HEADER_BYTES   8u

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Received bytes that a port keeps until port_read() takes them; more are lost. A power of two. */
+/* Received bytes that a port keeps until port_read() takes them, unless it is given more room; more are lost. A power of two. */
 #define PORT_RX_RING_BYTES 4096u
 
 /* Bits a second of the slow serial line. */
@@ -62,6 +62,10 @@ uint32_t port_read(uint8_t *bytes, uint32_t capacity);
 
 /* As port_read(), but takes nothing; begins `from` bytes behind what port_read() would give next. Never waits. */
 uint32_t port_peek(uint32_t from, uint8_t *bytes, uint32_t capacity);
+
+/* Keeps received bytes at `room` from now on, a power of two of bytes from PORT_RX_RING_BYTES on; NULL: at a place of the port's own. What has
+ * arrived moves there, and is lost where it does not fit. */
+void port_keep_received(uint8_t *room, uint32_t bytes);
 
 /* Sends all bytes; returns when they are handed to the hardware. */
 void port_write(const uint8_t *bytes, uint32_t count);

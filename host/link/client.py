@@ -23,10 +23,15 @@ _HELLO_TIMEOUTS_S = (0.05, 0.1, 0.2, 0.4, 0.8, 2.0, 2.0)
 SLOW_BAUD = 9600
 _SLOW_TIMEOUTS_S = (1.0, 1.0)
 
+_PLAN_INFO_BYTES = 24
+
 
 @dataclass(frozen=True)
 class PlanInfo:
-    """What the device says about the plan that it accepted; `arena_pool` is an index into Hello.pools."""
+    """What the device says about the plan that it accepted; `arena_pool` is an index into Hello.pools.
+
+    `rx_window_bytes` may be on their way to the device while this plan is in use.
+    """
 
     crc32: int
     total_bytes: int
@@ -35,6 +40,7 @@ class PlanInfo:
     steps: int
     inputs_survive: bool
     arena_pool: int
+    rx_window_bytes: int
 
 
 @dataclass(frozen=True)
@@ -163,16 +169,25 @@ class Client:
         `progress` is called with bytes done and bytes in all.
         """
         self.send_plan(plan, progress)
-        return _plan_info(self._call("PLAN_COMMIT"))
+        return self._use_plan("PLAN_COMMIT")
 
     def send_plan(self, plan: bytes, progress: Callable[[int, int], None] | None = None) -> None:
         """load_plan() up to the device's look at it; until then the device has no plan."""
+        self._session.window_bytes = self.hello.rx_window_bytes
         self._call("PLAN_BEGIN", struct.pack("<I", len(plan)))
         self._write("PLAN_DATA", b"", plan, progress)
 
     def select_flash_plan(self) -> PlanInfo:
         """Makes the plan in the flash region the current one."""
-        return _plan_info(self._call("PLAN_SELECT_FLASH"))
+        return self._use_plan("PLAN_SELECT_FLASH")
+
+    def _use_plan(self, command: str) -> PlanInfo:
+        self._session.window_bytes = self.hello.rx_window_bytes
+        *facts, survive, pool, window = struct.unpack(
+            "<IIIHHHHI", _expect(command, self._call(command), _PLAN_INFO_BYTES)
+        )
+        self._session.window_bytes = window
+        return PlanInfo(*facts, bool(survive), pool, window)
 
     def write_tensor(
         self, tensor: int, data: bytes, progress: Callable[[int, int], None] | None = None
@@ -390,11 +405,6 @@ def _inference(job: Job, sent: list[Request], answers: list[bytes]) -> Inference
 
 def _read_count(request: Request) -> int:
     return struct.unpack_from("<I", request.payload, 8)[0]
-
-
-def _plan_info(payload: bytes) -> PlanInfo:
-    *facts, survive, pool = struct.unpack("<IIIHHHH", _expect("PLAN_COMMIT", payload, 20))
-    return PlanInfo(*facts, bool(survive), pool)
 
 
 def _expect(command: str, payload: bytes, count: int) -> bytes:

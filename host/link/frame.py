@@ -9,7 +9,7 @@ from enum import IntEnum
 
 from cobs import cobs
 
-VERSION = 3
+VERSION = 4
 """The protocol version that this host speaks."""
 
 OVERHEAD_BYTES = 12

@@ -31,6 +31,7 @@ _MAX_QUIET_S = 0.5
 _BUSY_QUIET_S = 1.0  # the same while a run may go on, which tells its progress more often
 _FLOOD_S = 1.0  # a line that is not quiet after so long will not be
 _MAX_IN_FLIGHT = 8  # bounds what one lost byte makes us send again
+_MAX_IN_STREAM = 256  # where it makes us do one inference again; the device takes numbers up to 1,024 ahead
 
 _FIRST_WINDOW_BYTES = 64
 
@@ -131,7 +132,7 @@ class Session:
         answers: list[bytes] = []
         self._attempt = 0
         while waiting or flying:
-            self._send_within_credits(waiting, flying)
+            self._send(self._take_within_credits(waiting, flying, _MAX_IN_FLIGHT))
             begin = self._clock()
             try:
                 answer = self._answer_to_oldest(flying, timeouts[self._attempt], on_progress, ignore_damage)
@@ -173,9 +174,11 @@ class Session:
         flying: deque[_Sent] = deque()
         self._attempt = 0
         while True:
-            while len(waiting) < _MAX_IN_FLIGHT and (following := next(source, None)) is not None:
+            burst = self._take_within_credits(waiting, flying, _MAX_IN_STREAM)
+            while not waiting and (following := next(source, None)) is not None:
                 waiting.append(following)
-            self._send_within_credits(waiting, flying)
+                burst += self._take_within_credits(waiting, flying, _MAX_IN_STREAM)
+            self._send(burst)
             if not flying:
                 return
             try:
@@ -199,10 +202,15 @@ class Session:
         code = defs.commands()[request.command].code
         return _Sent(request, code, sequence, wire.encode(Frame(code, sequence, request.payload)))
 
-    def _send_within_credits(self, waiting: deque[Request | _Sent], flying: deque[_Sent]) -> None:
+    def _send(self, data: bytes) -> None:
+        if data:
+            self.transport.write(data)
+
+    def _take_within_credits(self, waiting: deque[Request | _Sent], flying: deque[_Sent], most: int) -> bytes:
+        """Makes requests that wait fly, up to `most`; their bytes, which are to be sent."""
         used = sum(len(s.data) for s in flying)
         burst = bytearray()
-        while waiting and len(flying) < _MAX_IN_FLIGHT:
+        while waiting and len(flying) < most:
             following = waiting[0]
             if isinstance(
                 following, Request
@@ -214,8 +222,7 @@ class Session:
             used += len(following.data)
             flying.append(following)
             waiting.popleft()
-        if burst:
-            self.transport.write(bytes(burst))
+        return bytes(burst)
 
     def _answer_to_oldest(
         self,
@@ -287,6 +294,7 @@ class Session:
                 end = self._clock() + _FLOOD_S  # a run goes on; what is behind it waits
             if isinstance(item, Damaged) or item.kind == Kind.RESPONSE:
                 answers -= 1
+                end = self._clock() + _FLOOD_S  # no flood has more of them than are missing
 
     def _receive(self, timeout: float) -> Frame | Damaged | None:
         deadline = self._clock() + timeout

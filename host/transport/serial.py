@@ -19,6 +19,7 @@ from host.transport.remote import WRITE_TIMEOUT_S, Rfc2217Transport, SocketTrans
 
 DEFAULT_BAUD = 115200
 _POLL_S = 0.01
+_PIECE_BYTES = 4096
 
 
 def open_port(port: str, baudrate: int = DEFAULT_BAUD) -> Transport:
@@ -86,7 +87,8 @@ class SerialTransport:
     def write(self, data: bytes) -> None:
         """See Transport."""
         try:
-            self._serial.write(data)
+            for at in range(0, len(data), _PIECE_BYTES):  # WRITE_TIMEOUT_S is for each
+                self._serial.write(data[at : at + _PIECE_BYTES])
         except (serial.SerialException, OSError) as e:
             raise self._lost(e) from None
 

@@ -2,6 +2,7 @@
  *
  * Time belongs to whoever calls device_run(): the firmware runs until it waits for bytes that have not arrived, has written
  * something, or has come to a given moment. Steps and sent bytes take time; nothing else does. */
+#include "../../firmware/port/common/ring.h"
 #include "../../firmware/port/port.h"
 #include "../../firmware/runtime/plan.h"
 
@@ -30,8 +31,9 @@ struct device {
     uint32_t byte_ns; /* on the line */
     uint32_t step_ns;
     struct chunk *coming, **coming_end;
-    uint8_t ring[PORT_RX_RING_BYTES];
-    uint32_t put, taken, lost;
+    uint8_t own_room[PORT_RX_RING_BYTES];
+    struct ring ring;
+    uint32_t lost;
     uint8_t out[OUT_BYTES];
     uint32_t out_count;
     uint64_t out_first_ns;
@@ -69,11 +71,9 @@ static void take_arrived(void) {
     while ((chunk = device->coming) != NULL) {
         while (chunk->taken < chunk->count) {
             if (chunk->first_ns + (uint64_t)chunk->taken * device->byte_ns > device->now_ns) return;
-            if (device->put - device->taken == PORT_RX_RING_BYTES)
-                device->lost++;
-            else
-                device->ring[device->put++ % PORT_RX_RING_BYTES] = chunk->bytes[chunk->taken];
-            chunk->taken++;
+            const uint32_t before = device->ring.put;
+            ring_put(&device->ring, chunk->bytes[chunk->taken++]);
+            if (device->ring.put == before) device->lost++;
         }
         device->coming = chunk->next;
         if (device->coming == NULL) device->coming_end = &device->coming;
@@ -113,7 +113,7 @@ void device_start(struct device *d, uint64_t now_ns, uint8_t garbage, const uint
                   uint32_t flash_bytes) {
     device = d;
     d->now_ns = now_ns;
-    d->put = d->taken = 0;
+    d->ring = (struct ring)RING_IN(d->own_room);
     d->out_count = 0;
     d->flash_plan = flash_plan;
     d->flash_bytes = flash_bytes;
@@ -181,18 +181,19 @@ struct port_info port_info(void) {
 uint32_t port_peek(uint32_t from, uint8_t *bytes, uint32_t capacity) {
     hand_over();
     take_arrived();
-    const uint32_t there = device->put - device->taken;
-    const uint32_t behind = from < there ? there - from : 0;
-    const uint32_t count = behind < capacity ? behind : capacity;
-    for (uint32_t i = 0; i < count; i++)
-        bytes[i] = device->ring[(device->taken + from + i) % PORT_RX_RING_BYTES];
-    return count;
+    return ring_peek(&device->ring, from, bytes, capacity);
 }
 
 uint32_t port_read(uint8_t *bytes, uint32_t capacity) {
-    const uint32_t count = port_peek(0, bytes, capacity);
-    device->taken += count;
-    return count;
+    hand_over();
+    take_arrived();
+    return ring_take(&device->ring, bytes, capacity);
+}
+
+void port_keep_received(uint8_t *room, uint32_t bytes) {
+    take_arrived();
+    ring_move(&device->ring, room != NULL ? room : device->own_room,
+              room != NULL ? bytes : PORT_RX_RING_BYTES);
 }
 
 void port_write(const uint8_t *bytes, uint32_t count) {
@@ -218,7 +219,7 @@ void port_wait(void) {
     hand_over();
     for (;;) {
         take_arrived();
-        if (device->put != device->taken) return;
+        if (!ring_empty(&device->ring)) return;
         const struct chunk *next = device->coming;
         const uint64_t arrival =
             next == NULL ? UINT64_MAX : next->first_ns + (uint64_t)next->taken * device->byte_ns;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -56,21 +57,35 @@ def _classifier(rng: np.random.Generator) -> Builder:
     return net
 
 
+def _picture(rng: np.random.Generator) -> Builder:
+    net = Builder("picture")
+    x = net.input((64, 64, 3), scale=1 / 64)
+    net.output(net.conv2d(x, rng.normal(0, 0.3, (4, 3, 3, 3)), stride=8, scale=1 / 16))
+    return net
+
+
+@cache
+def picture() -> Net:
+    """One whose input is three times what a port keeps by itself."""
+    return _net(4, _picture)
+
+
 @cache
 def nets() -> tuple[Net, ...]:
-    """All of them."""
-    found = []
-    for seed, make in enumerate((_convolution, _two_inputs, _large_input, _classifier)):
-        rng = np.random.default_rng(seed)
-        compiled = compile_graph(make(rng).graph())
-        graph = compiled.original
-        shapes = [graph.tensors[border.tensor].shape for border in graph.inputs]
-        tensors = [
-            [rng.integers(-128, 128, shape, dtype=np.int8) for shape in shapes] for _ in range(SAMPLES)
-        ]
-        outputs = []
-        for sample in tensors:
-            values = run_graph(graph, sample)
-            outputs.append([values[border.tensor] for border in graph.outputs])
-        found.append(Net(compiled, Samples(tensors, None, make.__name__), outputs))
-    return tuple(found)
+    """Those of the fault cases."""
+    return tuple(
+        _net(seed, make) for seed, make in enumerate((_convolution, _two_inputs, _large_input, _classifier))
+    )
+
+
+def _net(seed: int, make: Callable[[np.random.Generator], Builder]) -> Net:
+    rng = np.random.default_rng(seed)
+    compiled = compile_graph(make(rng).graph())
+    graph = compiled.original
+    shapes = [graph.tensors[border.tensor].shape for border in graph.inputs]
+    tensors = [[rng.integers(-128, 128, shape, dtype=np.int8) for shape in shapes] for _ in range(SAMPLES)]
+    outputs = []
+    for sample in tensors:
+        values = run_graph(graph, sample)
+        outputs.append([values[border.tensor] for border in graph.outputs])
+    return Net(compiled, Samples(tensors, None, make.__name__), outputs)

@@ -26,6 +26,10 @@ FIRMWARE = {
         Mutation("app/receive.c", "    return lead > MAX_SEQUENCE_LEAD;\n", "    return false;\n"),
         ECHOES,
     ),
+    "received bytes stay where the next plan goes": (
+        Mutation("app/session.c", "    port_keep_received(NULL, 0); /* what", "    /* what"),
+        None,
+    ),
 }
 
 

@@ -23,7 +23,9 @@
 #define MOST_FEEDS 64u
 
 static uint8_t *pools[2];
-static uint8_t input[PORT_RX_RING_BYTES];
+static uint8_t own_room[PORT_RX_RING_BYTES];
+static uint8_t *input = own_room;
+static uint32_t input_bytes = sizeof own_room;
 static uint32_t input_count;
 static _Alignas(8) uint8_t flash[8192];
 static uint32_t clock_us;
@@ -45,6 +47,13 @@ uint32_t port_read(uint8_t *bytes, uint32_t capacity) {
     input_count -= count;
     memmove(input, input + count, input_count);
     return count;
+}
+void port_keep_received(uint8_t *room, uint32_t bytes) {
+    uint8_t *place = room != NULL ? room : own_room;
+    input_bytes = room != NULL ? bytes : (uint32_t)sizeof own_room;
+    if (input_count > input_bytes) input_count = input_bytes;
+    memmove(place, input, input_count);
+    input = place;
 }
 /* What is sent between two zeros is a frame, whose second byte is the version, or text. */
 void port_write(const uint8_t *bytes, uint32_t count) {
@@ -110,7 +119,7 @@ _Noreturn void port_reset(void) {
 
 static void put(void *context, const uint8_t *bytes, uint32_t count) {
     (void)context;
-    const uint32_t room = (uint32_t)sizeof input - input_count;
+    const uint32_t room = input_bytes - input_count;
     memcpy(input + input_count, bytes, count < room ? count : room);
     input_count += count < room ? count : room;
 }
@@ -150,7 +159,7 @@ static void request(struct session *session, uint8_t command, const void *payloa
 
 /* Rubbish or text; there is always room for a HELLO behind it. */
 static void put_raw(const uint8_t *bytes, uint32_t count) {
-    const uint32_t most = (uint32_t)sizeof input - 64 - input_count;
+    const uint32_t most = input_bytes - 64 - input_count;
     put(NULL, bytes, count < most ? count : most);
 }
 
@@ -186,6 +195,13 @@ static void load(struct session *session, const uint8_t *bytes, uint32_t size) {
     request(session, COMMAND_PLAN_COMMIT, NULL, 0);
 }
 
+static void start_device(struct session *session) {
+    input_count = 0;
+    port_keep_received(NULL, 0);
+    session_init(session);
+    mlperf_start(session);
+}
+
 /* The device starts anew with a plan and an MLPerf block in its flash. */
 static void place(struct session *session, uint8_t what, const uint8_t *bytes, uint32_t size) {
     const uint32_t room = (uint32_t)sizeof flash - DEMO_ALIGN - (uint32_t)sizeof(struct mlperf_block);
@@ -206,8 +222,7 @@ static void place(struct session *session, uint8_t what, const uint8_t *bytes, u
     block.crc32 = crc32_update(0, (const uint8_t *)&block + begin, (uint32_t)sizeof block - begin);
     const uint32_t offset = demo_block_offset(flash, sizeof flash);
     if (offset + sizeof block <= sizeof flash) memcpy(flash + offset, &block, sizeof block);
-    session_init(session);
-    mlperf_start(session);
+    start_device(session);
 }
 
 static const uint8_t commands[] = {
@@ -224,10 +239,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     memset(pools[0], 0xa5, SMALL_POOL);
     memset(pools[1], 0xa5, LARGE_POOL);
     if (decoder.body == NULL) frame_decoder_init(&decoder, answer, sizeof answer);
-    session_init(&session);
     memset(flash, 0, sizeof flash);
-    mlperf_start(&session);
-    input_count = 0;
+    start_device(&session);
     put(NULL, (const uint8_t[]){0}, 1);
     work_off(&session);
     request(&session, COMMAND_HELLO, "abcd", 4);

@@ -47,7 +47,11 @@ def test_hello():
     with Client(device, clock=device.now) as client:
         hello = client.hello
         assert (hello.board, hello.compiler, hello.flags) == ("fake", "python", "-O2")
-        assert (hello.protocol_version, hello.plan_version, hello.build) == (3, 1, "0102030405060708")
+        assert (hello.protocol_version, hello.plan_version, hello.build) == (
+            wire.VERSION,
+            1,
+            "0102030405060708",
+        )
         assert (hello.clock_hz, hello.clock_source, hello.counter) == (
             168_000_000,
             "PLL from crystal",
@@ -80,7 +84,7 @@ def test_all_commands():
     plan = make_plan(5000, 3000, bytes(777))
     seen = []
     info = client.load_plan(plan, lambda done, total: seen.append((done, total)))
-    assert info == PlanInfo(struct.unpack_from("<I", plan, 12)[0], len(plan), 8000, 2, 1, True, 0)
+    assert info == PlanInfo(struct.unpack_from("<I", plan, 12)[0], len(plan), 8000, 2, 1, True, 0, 1024)
     assert seen[-1] == (len(plan), len(plan))
     assert [d for d, _ in seen] == sorted(d for d, _ in seen)
     image = random.Random(1).randbytes(5000)
@@ -144,10 +148,10 @@ def test_a_refusal_in_a_pipelined_transfer_leaves_the_client_usable():
 
 def test_another_version_names_both_and_the_build():
     with pytest.raises(ProtocolMismatchError) as e:
-        connected(FakeDevice(version=4))
+        connected(FakeDevice(version=wire.VERSION + 1))
     assert "build 0102030405060708" in str(e.value)
-    assert "version 4" in str(e.value)
-    assert "version 3" in str(e.value)
+    assert f"version {wire.VERSION + 1}" in str(e.value)
+    assert f"version {wire.VERSION}" in str(e.value)
     assert "host flash" in str(e.value)
 
 

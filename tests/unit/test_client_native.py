@@ -16,7 +16,7 @@ from host.compile import compile_file
 from host.data import digits
 from host.errors import DeviceError, HostError, ProtocolMismatchError
 from host.link.client import Client
-from host.link.frame import Frame, encode
+from host.link.frame import VERSION, Frame, encode
 from host.link.session import Request
 from host.plan.serialise import CRC_BEGIN, HEADER
 from host.transport.native import NativeTransport
@@ -57,7 +57,7 @@ def test_hello_and_ping(firmware):
 
 def test_the_reported_build_changes_with_the_version():
     with pytest.raises(
-        ProtocolMismatchError, match="speaks link protocol version 99, this host version 3"
+        ProtocolMismatchError, match=f"speaks link protocol version 99, this host version {VERSION}"
     ) as e:
         start("-DPROTOCOL_VERSION=99").connect()
     assert "build unknown" not in str(e.value)

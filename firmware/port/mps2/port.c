@@ -1,6 +1,8 @@
 /* QEMU's mps2-an500. Only an emulator is meant: on the FPGA board the counter would be wrong. */
 #include "../port.h"
 
+#include <stddef.h>
+
 #include "family.h"
 #include "ring.h"
 #include "startup.h"
@@ -12,7 +14,8 @@ _Static_assert(BOARD_ICOUNT_SHIFT == 7, "port_counter() is made for icount_shift
 
 #define SEND_POLLS 4000000u /* then the byte is lost, as on a bad line */
 
-static struct ring received;
+static uint8_t own_room[PORT_RX_RING_BYTES];
+static struct ring received = RING_IN(own_room);
 static uint32_t instructions;
 static uint32_t last_value = UINT32_MAX;
 
@@ -49,6 +52,12 @@ uint32_t port_read(uint8_t *bytes, uint32_t capacity) {
 
 uint32_t port_peek(uint32_t from, uint8_t *bytes, uint32_t capacity) {
     return ring_peek(&received, from, bytes, capacity);
+}
+
+void port_keep_received(uint8_t *room, uint32_t bytes) {
+    IRQ_DISABLE();
+    ring_move(&received, room != NULL ? room : own_room, room != NULL ? bytes : PORT_RX_RING_BYTES);
+    IRQ_ENABLE();
 }
 
 void port_write(const uint8_t *bytes, uint32_t count) {

@@ -19,7 +19,9 @@ static uint8_t *pools[PORT_MAX_POOLS];
 static uint32_t pool_bytes[PORT_MAX_POOLS] = {FAST_POOL_BYTES, POOL_BYTES};
 static uint32_t pool_count = 2;
 static uint8_t *flash_plan;
-static uint8_t received[PORT_RX_RING_BYTES];
+static uint8_t own_room[PORT_RX_RING_BYTES];
+static uint8_t *received = own_room;
+static uint32_t received_capacity = sizeof own_room;
 static uint32_t received_count;
 
 /* main() takes no arguments, as on a chip; both glibc and macOS hand them to constructors too. */
@@ -64,9 +66,9 @@ static bool can_read(int timeout_ms) {
 
 /* Fills the ring with what the pipe holds, as an interrupt does on a chip; what does not fit stays in the pipe. */
 static void take_received(void) {
-    while (received_count < PORT_RX_RING_BYTES && can_read(0)) {
+    while (received_count < received_capacity && can_read(0)) {
         const ssize_t count =
-            read(STDIN_FILENO, received + received_count, PORT_RX_RING_BYTES - received_count);
+            read(STDIN_FILENO, received + received_count, received_capacity - received_count);
         if (count <= 0) exit(0); /* the host is gone */
         received_count += (uint32_t)count;
     }
@@ -85,6 +87,15 @@ uint32_t port_read(uint8_t *bytes, uint32_t capacity) {
     received_count -= count;
     memmove(received, received + count, received_count);
     return count;
+}
+
+void port_keep_received(uint8_t *room, uint32_t bytes) {
+    uint8_t *place = room != NULL ? room : own_room;
+    const uint32_t capacity = room != NULL ? bytes : (uint32_t)sizeof own_room;
+    if (received_count > capacity) received_count = capacity;
+    memmove(place, received, received_count);
+    received = place;
+    received_capacity = capacity;
 }
 
 void port_write(const uint8_t *bytes, uint32_t count) {

@@ -1,6 +1,8 @@
 /* Receives by interrupt into the ring, sends by polling. */
 #include "serial.h"
 
+#include <stddef.h>
+
 #include "../port.h"
 #include "family.h"
 #include "gpio.h"
@@ -14,7 +16,8 @@ _Static_assert(USART_BAUD_FITS(PORT_UART_HZ, BOARD_UART_BAUD), "uart.baud: more 
 _Static_assert(USART_BAUD_FITS(PORT_UART_HZ, PORT_SLOW_BAUD),
                "the slow line: more than 1 % off at this clock");
 
-static struct ring received;
+static uint8_t own_room[PORT_RX_RING_BYTES];
+static struct ring received = RING_IN(own_room);
 static uint32_t kernel_hz;
 
 void serial_start(uint32_t uart_hz) {
@@ -42,6 +45,12 @@ uint32_t port_read(uint8_t *bytes, uint32_t capacity) {
 
 uint32_t port_peek(uint32_t from, uint8_t *bytes, uint32_t capacity) {
     return ring_peek(&received, from, bytes, capacity);
+}
+
+void port_keep_received(uint8_t *room, uint32_t bytes) {
+    IRQ_DISABLE();
+    ring_move(&received, room != NULL ? room : own_room, room != NULL ? bytes : PORT_RX_RING_BYTES);
+    IRQ_ENABLE();
 }
 
 /* A transmitter that does not empty must not hang the device: after SEND_POLLS its bytes are dropped, and the frame is lost to the host as
