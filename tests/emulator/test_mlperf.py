@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -25,13 +26,16 @@ from host.inputs import Samples, random_inputs
 from host.mlperf.block import plan_region_image
 from host.mlperf.dut import Dut
 from host.mlperf.models import MODELS, SCORES, UINT8, Model
+from host.transport.native import NativeTransport
 from host.transport.serial import open_port
+from tests.mlperf.conftest import POOLS
 from tests.mlperf.runner import BANNER, Runner, expected_results
+from tests.mlperf.transcripts import SAMPLES, conversation, kept, network, samples
+from tests.native_build import native_firmware
 
 SHARED = Path(os.environ["TINYCONV_SHARED"]) if os.environ.get("TINYCONV_SHARED") else None
 HOST = Path(sys.executable).with_name("host")
 DIGITS = Model("digits", "digits", UINT8, SCORES, 32 * 32)
-SAMPLES = {"kws01": "kws_1", "vww01": "vww_24", "ic01": "cifar10_24", "ad01": "ad_8windows"}
 
 
 def _interruptible() -> None:
@@ -67,15 +71,13 @@ def test_text_then_frames_then_text(board_id):
 @pytest.mark.parametrize("name", MODELS)
 def test_the_benchmarks_networks_on_real_samples(name):
     model = MODELS[name]
-    compiled = compile_file(SHARED / "models" / f"{model.catalogue}.tflite")
-    samples = np.load(SHARED / "samples" / f"{SAMPLES[name]}.npz")["x"]
+    compiled = compile_file(network(model, SHARED))
     client = open_device(load_board("emu_stm32f405"), plan=plan_region_image(compiled, model))
     try:
         runner = Runner(client.transport)
         assert runner.lines() == BANNER
         assert runner.ask("profile")[1] == f"m-model-[{name}]"
-        for sample in samples[:2]:
-            raw = np.ascontiguousarray(sample.reshape(-1).astype(model.raw_dtype))
+        for raw in samples(model, SHARED)[:2]:
             runner.load(raw.tobytes())
             assert runner.infer(1, 0)[1] == expected_results(compiled.original, model, raw)
     finally:
@@ -88,11 +90,11 @@ def test_the_command_gives_the_classes_of_host_run(name, few, tmp_path, monkeypa
     model = MODELS[name]
     monkeypatch.setenv("TINYCONV_MODELS", str(SHARED / "models"))
     file = SHARED / "samples" / f"{SAMPLES[name]}.npz"
-    samples = np.load(file)
-    rows = [f"{i}.bin, 9, {int(y)}\n" for i, y in enumerate(samples["y"][:few])]
+    labels = np.load(file)["y"]
+    rows = [f"{i}.bin, 9, {int(y)}\n" for i, y in enumerate(labels[:few])]
     (tmp_path / "y_labels.csv").write_text("".join(rows))
-    for i, x in enumerate(samples["x"][:few]):
-        (tmp_path / f"{i}.bin").write_bytes(x.tobytes())
+    for i, raw in enumerate(samples(model, SHARED)[:few]):
+        (tmp_path / f"{i}.bin").write_bytes(raw.tobytes())
     arguments = ["mlperf", "--model", name, "--accuracy", "--performance", "--data", str(tmp_path)]
     arguments += ["--json", "-", "--transcript", str(tmp_path / "said.txt"), "--runs", "1"]
     done = CliRunner().invoke(cli, arguments, catch_exceptions=False)
@@ -100,12 +102,43 @@ def test_the_command_gives_the_classes_of_host_run(name, few, tmp_path, monkeypa
     assert report["model"] == name and report["performance"]["time"] == "one instruction a cycle"
     assert min(report["performance"]["rates"]) > 0 and report["performance"]["inputs"] == min(few, 5)
     options = Options(board="emu_stm32f405", source=str(file), predict=False)
-    classes = run(SHARED / "models" / f"{model.catalogue}.tflite", options).result.classes[:few]
+    done = run(network(model, SHARED), options).result
+    classes = done.classes[:few]
     assert report["accuracy"]["answers"] == classes
-    right = sum(a == b for a, b in zip(classes, samples["y"], strict=False))
+    assert report["performance"]["median"] == pytest.approx(done.clock_hz / done.per_inference, rel=0.02)
+    right = sum(a == b for a, b in zip(classes, labels, strict=False))
     assert report["accuracy"]["value"] == right / few
     said = (tmp_path / "said.txt").read_text().splitlines()
     assert said[:4] == ["< m-timestamp-mode-performance", "< m-init-done", "< m-ready", "> name%"]
+
+
+@pytest.mark.skipif(SHARED is None, reason="TINYCONV_SHARED does not name the folder with the networks")
+@pytest.mark.parametrize("name", ["vww01", "ic01"])
+def test_all_samples_get_the_classes_of_host_run(name, tmp_path):
+    """The text goes through the firmware as a process of this computer, host run through the emulator."""
+    model = MODELS[name]
+    options = Options(
+        board="emu_stm32f405", source=str(SHARED / "samples" / f"{SAMPLES[name]}.npz"), predict=False
+    )
+    classes = run(network(model, SHARED), options).result.classes
+    flash = tmp_path / "flash.bin"
+    flash.write_bytes(plan_region_image(compile_file(network(model, SHARED)), model))
+    said = []
+    with closing(NativeTransport(native_firmware(), [str(flash), *POOLS])) as transport:
+        dut = Dut(transport)
+        assert dut.hear_banner(10.0) == BANNER
+        for raw in samples(model, SHARED):
+            dut.load(raw.tobytes())
+            said.append(int(np.argmax(dut.infer(1, 0).results)))
+    assert len(said) == 24 and said == classes
+
+
+@pytest.mark.skipif(SHARED is None, reason="TINYCONV_SHARED does not name the folder with the networks")
+@pytest.mark.parametrize("name", MODELS)
+def test_the_kept_transcripts_are_what_is_said(name):
+    model = MODELS[name]
+    again = "python -m tests.mlperf.transcripts writes them again"
+    assert conversation(model, SHARED) == kept(model).read_text(), again
 
 
 @pytest.mark.skipif(SHARED is None, reason="TINYCONV_SHARED does not name the folder with the networks")

@@ -20,6 +20,7 @@ from host.mlperf.models import FLOAT32, INT8, MODELS, SCORES, SQUARED_ERROR, Mod
 from host.model.builder import Builder
 from tests.mlperf.conftest import DIGITS
 from tests.mlperf.runner import expected_results
+from tests.mlperf.transcripts import network, samples
 
 SHARED = Path(os.environ["TINYCONV_SHARED"]) if os.environ.get("TINYCONV_SHARED") else None
 HELP = """ULPMark for tinyML Firmware V0.0.1
@@ -49,7 +50,7 @@ def dense(inputs: int, outputs: int, seed: int = 1):
 @pytest.mark.parametrize("name", MODELS)
 def test_the_benchmarks_networks_are_exact(start, name):
     model = MODELS[name]
-    compiled = compile_file(SHARED / "models" / f"{model.catalogue}.tflite")
+    compiled = compile_file(network(model, SHARED))
     runner = start(plan_region_image(compiled, model))
     assert runner.ask("profile") == [
         "m-profile-[ULPMark for tinyML Firmware V0.0.1]",
@@ -61,6 +62,17 @@ def test_the_benchmarks_networks_are_exact(start, name):
         expected = expected_results(compiled.original, model, raw)
         assert runner.infer(runs, warm_ups)[1] == expected
         assert runner.ask("results") == [expected]
+
+
+@pytest.mark.skipif(SHARED is None, reason="TINYCONV_SHARED does not name the folder with the networks")
+@pytest.mark.parametrize("name", MODELS)
+def test_every_real_sample_gives_the_oracle_s_results(start, name):
+    model = MODELS[name]
+    compiled = compile_file(network(model, SHARED))
+    runner = start(plan_region_image(compiled, model))
+    for raw in samples(model, SHARED):
+        runner.load(raw.tobytes())
+        assert runner.infer(1, 0)[1] == expected_results(compiled.original, model, raw)
 
 
 def test_the_fixed_replies(start, region):
