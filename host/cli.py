@@ -76,8 +76,9 @@ def main(arguments: list[str] | None = None) -> None:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt) as stop:
-        why = str(stop.__cause__ or stop)  # click makes an Abort of a KeyboardInterrupt
-        print(f"\ninterrupted: {why}" if why else "\ninterrupted", file=sys.stderr)
+        why = str(stop.__cause__ or stop)  # click makes an Abort of a KeyboardInterrupt, and ends the line
+        begin = "" if isinstance(stop, click.Abort) else "\n"
+        print(f"{begin}interrupted: {why}" if why else f"{begin}interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         # the reader of our output left, as `head` does; keep Python from complaining at exit

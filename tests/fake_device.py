@@ -1,4 +1,5 @@
-"""The device's side of the protocol in Python, written from PROTOCOL.md alone, on a line with seeded faults.
+"""The device's side of the protocol in Python, written from PROTOCOL.md alone, on a line with the seeded faults of
+tests/faults/proxy.py.
 
 It shares no code with host/link, so that a mistake there does not cancel itself out. Time is simulated: give
 `device.now` to the Client as its clock, and a time-out costs nothing.
@@ -11,6 +12,8 @@ import struct
 import zlib
 from collections import deque
 from dataclasses import dataclass, field
+
+from tests.faults.proxy import Noise, Rates
 
 OK, BAD_FRAME, BAD_VERSION, BAD_COMMAND, BAD_LENGTH, BAD_SEQUENCE, OUT_OF_RANGE = range(7)
 NO_PLAN, PLAN_TOO_LARGE = 7, 8
@@ -57,24 +60,12 @@ def make_plan(input_bytes: int, output_bytes: int, filler: bytes = b"", arena_by
 
 
 @dataclass
-class Faults:
-    """Probabilities a chunk, in each direction."""
-
-    drop_byte: float = 0
-    flip_bit: float = 0
-    drop_chunk: float = 0
-    duplicate_chunk: float = 0
-    delay: float = 0
-    max_delay_s: float = 3.0
-    both_ways: bool = True
-
-
-@dataclass
 class FakeDevice:
     """A device and its line; itself the Transport of the host's end."""
 
     seed: int = 0
-    faults: Faults = field(default_factory=Faults)
+    faults: Rates = field(default_factory=Rates)
+    both_ways: bool = True
     version: int = 4
     pools: tuple[int, ...] = (100_000,)
     hot_code_bytes: int = 0
@@ -87,7 +78,9 @@ class FakeDevice:
     description: str = "fake"
 
     def __post_init__(self):
-        self._random = random.Random(self.seed)
+        rng = random.Random(self.seed)
+        self._there = Noise(self.faults, rng)
+        self._back = Noise(self.faults if self.both_ways else Rates(), rng)
         self._time = 0.0
         self._to_device: deque[tuple[float, bytes]] = deque()
         self._to_host: deque[tuple[float, bytes]] = deque()
@@ -126,27 +119,14 @@ class FakeDevice:
         self.closed = True
 
     def _send(self, line: deque, data: bytes, at: float) -> None:
-        f, r = self.faults, self._random
-        faulty = f.both_ways or line is self._to_device
-        while data:
-            size = r.randint(1, 400)
-            chunk, data = bytearray(data[:size]), data[size:]
-            delay = self.latency_s
-            copies = 1
-            if faulty:
-                if r.random() < f.drop_byte:
-                    del chunk[r.randrange(len(chunk))]
-                if chunk and r.random() < f.flip_bit:
-                    chunk[r.randrange(len(chunk))] ^= 1 << r.randrange(8)
-                if r.random() < f.duplicate_chunk:
-                    copies = 2
-                if r.random() < f.drop_chunk:
-                    copies = 0
-                if r.random() < f.delay:
-                    delay += r.random() * f.max_delay_s
-            at = max(at + delay, line[-1][0] if line else 0)
-            for _ in range(copies if chunk else 0):
-                line.append((at, bytes(chunk)))
+        noise = self._there if line is self._to_device else self._back
+        for arrival, chunk in noise(data, at + self.latency_s):
+            if chunk:
+                line.append((max(arrival, line[-1][0] if line else 0), chunk))
+
+    def calm(self) -> None:
+        """From now on the line is a good one."""
+        self._there.on = self._back.on = False
 
     def _work(self, until: float) -> None:
         while self._to_device and self._to_device[0][0] <= until:

@@ -25,6 +25,7 @@ class SerialLine:
     def __init__(self, device: Behind):
         self._ours, theirs = pty.openpty()
         tty.setraw(theirs)
+        os.set_blocking(self._ours, False)
         self.path = os.ttyname(theirs)
         self._theirs = theirs  # held, so that the terminal outlives a host that closes it
         self._device = device
@@ -51,5 +52,12 @@ class SerialLine:
             while self._plugged:
                 if select.select([self._ours], [], [], 0.002)[0]:
                     self._device.write(os.read(self._ours, 4096))
-                while answer := self._device.read(0):
-                    os.write(self._ours, answer)
+                while self._plugged and (answer := self._device.read(0)):
+                    self._hand_on(answer)
+
+    def _hand_on(self, data: bytes) -> None:
+        """Waits for a host that does not read, as long as the line is plugged in."""
+        while data and self._plugged:
+            if select.select([], [self._ours], [], 0.02)[1]:
+                with contextlib.suppress(BlockingIOError):
+                    data = data[os.write(self._ours, data) :]

@@ -17,7 +17,7 @@ from host.link.client import Client
 from host.link.frame import Damaged, Decoder, Frame, Kind, encode
 from host.link.session import Request
 from host.plan.serialise import VERSION as PLAN_VERSION
-from tests.fake_device import Faults
+from tests.faults.proxy import FaultyTransport, Noise, Rates
 
 BAD_FRAME, BAD_VERSION, BAD_COMMAND, BAD_LENGTH, BAD_SEQUENCE, OUT_OF_RANGE, NO_PLAN = range(1, 8)
 PING = 0x02
@@ -305,37 +305,11 @@ def test_rubbish_does_no_harm(dut):
     assert dut.session.exchange([Request("PING", b"x")] * 10) == [b"x"] * 10
 
 
-class FaultyLine:
-    """The device's transport, with seeded damage in both directions."""
-
-    def __init__(self, inner, faults: Faults, seed: int):
-        self.description = f"{inner.description} with faults, seed {seed}"
-        self.inner, self.faults, self.random = inner, faults, random.Random(seed)
-
-    def spoil(self, data: bytes) -> bytes:
-        out = bytearray(data)
-        for at in range(len(out) - 1, -1, -1):
-            if self.random.random() < self.faults.flip_bit:
-                out[at] ^= 1 << self.random.randrange(8)
-            if self.random.random() < self.faults.drop_byte:
-                del out[at]
-        return bytes(out)
-
-    def read(self, timeout: float) -> bytes:
-        return self.spoil(self.inner.read(timeout))
-
-    def write(self, data: bytes) -> None:
-        if spoilt := self.spoil(data):
-            self.inner.write(spoilt)
-
-    def close(self) -> None:
-        pass
-
-
 @pytest.mark.parametrize("seed", range(3))
 def test_a_bad_line_changes_no_result(dut, network, seed):
     expected, _ = infer(dut, network, seed)
-    client = Client(FaultyLine(dut.transport, Faults(flip_bit=1e-4, drop_byte=1e-4), seed))
+    rates, rng = Rates(flip_bit=1e-4, drop_byte=1e-4, piece_bytes=1), random.Random(seed)
+    client = Client(FaultyTransport(dut.transport, Noise(rates, rng), Noise(rates, rng)))
     client.connect()
     assert infer(client, network, seed)[0] == expected
     assert client.session.resent_frames > 0

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 
-from host.errors import PortError
 from host.transport.base import Transport
 
 
@@ -99,14 +98,13 @@ class Noise:
 
 
 class FaultyTransport:
-    """A transport with Noise in both directions, in real time; `cut_after` bytes the connection breaks."""
+    """A transport with Noise in both directions, in real time."""
 
     def __init__(
         self,
         inner: Transport,
         to_device: Noise,
         to_host: Noise,
-        cut_after: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ):
         self.description = f"{inner.description} on a bad line"
@@ -114,17 +112,9 @@ class FaultyTransport:
         self._inner, self._there, self._back, self._clock = inner, to_device, to_host, clock
         self._going: list[tuple[float, bytes]] = []
         self._coming: list[tuple[float, bytes]] = []
-        self._cut_after = cut_after
-
-    def _pass(self, count: int) -> None:
-        if self._cut_after is not None:
-            self._cut_after -= count
-            if self._cut_after < 0:
-                raise PortError("the connection is cut", "plug it in again")
 
     def write(self, data: bytes) -> None:
         """See Transport."""
-        self._pass(len(data))
         self._going += self._there(bytes(data), self._clock())
         self._send_due()
 
@@ -137,22 +127,20 @@ class FaultyTransport:
 
     def read(self, timeout: float) -> bytes:
         """See Transport."""
-        end = self._clock() + timeout
+        now = self._clock()
+        end = now + timeout
         while True:
             self._send_due()
+            next_event = min([end, *(at for at, _ in self._going + self._coming)])
+            if data := self._inner.read(max(0.0, next_event - now)):
+                self._coming += [item for item in self._back(data, self._clock()) if item[1]]
             now = self._clock()
             due = sorted((item for item in self._coming if item[0] <= now), key=lambda item: item[0])
             if due:
                 self._coming = [item for item in self._coming if item[0] > now]
-                data = b"".join(piece for _, piece in due)
-                self._pass(len(data))
-                return data
+                return b"".join(piece for _, piece in due)
             if now >= end:
                 return b""
-            next_event = min([end, *(at for at, _ in self._going + self._coming)])
-            data = self._inner.read(max(0.0, next_event - now))
-            if data:
-                self._coming += [item for item in self._back(data, self._clock()) if item[1]]
 
     def close(self) -> None:
         """See Transport."""

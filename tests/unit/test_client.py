@@ -19,7 +19,8 @@ from host.link import frame as wire
 from host.link.client import Client, PlanInfo, RunResult
 from host.link.frame import Decoder, Frame, encode
 from host.link.hello import Fault, parse_hello
-from tests.fake_device import FakeDevice, Faults, expected_output, make_plan
+from tests.fake_device import FakeDevice, expected_output, make_plan
+from tests.faults.proxy import Rates
 
 
 def connected(device: FakeDevice) -> Client:
@@ -271,22 +272,28 @@ def test_connects_through_what_an_earlier_host_left_behind():
     work(connected(device), 500, 500, 4)
 
 
+KINDS = ("drop_byte", "flip_bit", "drop_piece", "repeat_piece", "delay")
 FAULTS = {
-    "drop bytes": Faults(drop_byte=0.02),
-    "flip bits": Faults(flip_bit=0.02),
-    "drop chunks": Faults(drop_chunk=0.02),
-    "duplicate": Faults(duplicate_chunk=0.02),
-    "delay": Faults(delay=0.02),
-    "only to the device": Faults(drop_byte=0.05, flip_bit=0.05, both_ways=False),
-    "everything": Faults(0.005, 0.005, 0.005, 0.005, 0.005),
+    "none": Rates(),
+    "drop bytes": Rates(drop_byte=0.02),
+    "flip bits": Rates(flip_bit=0.02),
+    "drop pieces": Rates(drop_piece=0.02),
+    "repeat pieces": Rates(repeat_piece=0.02),
+    "delay": Rates(delay=0.02),
+    "only to the device": Rates(drop_byte=0.05, flip_bit=0.05),
+    "everything": Rates(**dict.fromkeys(KINDS, 0.005)),
 }
+
+
+def faulty(kind: str, seed: int, **more) -> FakeDevice:
+    return FakeDevice(seed=seed, faults=FAULTS[kind], both_ways=kind != "only to the device", **more)
 
 
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("kind", FAULTS)
 def test_mild_faults_never_spoil_the_result(kind, seed):
     window, latency_s = ((300, 0.0), (1024, 0.001), (4096, 0.03))[seed % 3]
-    device = FakeDevice(seed=seed, faults=FAULTS[kind], rx_window_bytes=window, latency_s=latency_s)
+    device = faulty(kind, seed, rx_window_bytes=window, latency_s=latency_s)
     work(connected(device), 4000, 3000, seed)
 
 
@@ -312,15 +319,16 @@ def test_a_device_that_began_anew_in_a_transfer_gets_it_from_the_start():
 @settings(max_examples=100)
 @given(
     st.integers(0, 2**32),
-    st.builds(Faults, *[st.floats(0, 0.5)] * 5, st.floats(0, 5), st.booleans()),
+    st.builds(Rates, **dict.fromkeys(KINDS, st.floats(0, 0.5)), max_delay_s=st.floats(0, 5)),
+    st.booleans(),
     st.sampled_from([64, 256, 1024, 4096]),
 )
-def test_any_faults_end_in_exact_data_or_a_typed_error_in_bounded_time(seed, faults, window):
-    device = FakeDevice(seed=seed, faults=faults, rx_window_bytes=window)
+def test_any_faults_end_in_exact_data_or_a_typed_error_in_bounded_time(seed, faults, both_ways, window):
+    device = FakeDevice(seed=seed, faults=faults, both_ways=both_ways, rx_window_bytes=window)
     with contextlib.suppress(HostError):
         work(connected(device), 700, 500, seed)
     assert device.now() < 1000
-    device.faults = Faults()
+    device.calm()
     while device.read(60):
         pass  # what the line still delays
     work(connected(device), 300, 300, seed)
@@ -353,10 +361,10 @@ def test_our_requests_are_sound_frames():
 
 def test_trouble_on_the_line_is_counted_by_kind():
     # A dozen seeds each: the session numbers are random, so only sums are certain to be above 0.
-    sums = {kind: [0, 0, 0, 0] for kind in ("none", "drop chunks", "flip bits", "only to the device")}
+    sums = {kind: [0, 0, 0, 0] for kind in ("none", "drop pieces", "flip bits", "only to the device")}
     for kind, total in sums.items():
         for seed in range(12):
-            client = connected(FakeDevice(seed=seed, faults=FAULTS.get(kind, Faults())))
+            client = connected(faulty(kind, seed))
             work(client, 4000, 3000, seed)
             c = client.session.counts
             assert c.errors == c.damaged_answers + c.damaged_requests + c.missing_answers
@@ -365,6 +373,6 @@ def test_trouble_on_the_line_is_counted_by_kind():
             ):
                 total[i] += n
     assert sums["none"] == [0, 0, 0, 0]
-    assert sums["drop chunks"][0] and sums["drop chunks"][3]
+    assert sums["drop pieces"][0] and sums["drop pieces"][3]
     assert all(sums["flip bits"][:3])
     assert sums["only to the device"][1] == 0 and sums["only to the device"][2] > 0
