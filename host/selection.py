@@ -133,7 +133,7 @@ def attached_boards(around: Surroundings | None = None) -> list[SerialPort]:
 
 
 def ask(port: str) -> Answer:
-    """Says hello at a port, for at most about four seconds a baud rate; never raises a HostError."""
+    """Says hello at a port, for at most about seven seconds a baud rate; never raises a HostError."""
     answer = Answer()
     for baud in _bauds(port):
         try:

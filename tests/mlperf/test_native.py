@@ -62,14 +62,6 @@ def test_the_benchmarks_networks_are_exact(start, name):
         expected = expected_results(compiled.original, model, raw)
         assert runner.infer(runs, warm_ups)[1] == expected
         assert runner.ask("results") == [expected]
-
-
-@pytest.mark.skipif(SHARED is None, reason="TINYCONV_SHARED does not name the folder with the networks")
-@pytest.mark.parametrize("name", MODELS)
-def test_every_real_sample_gives_the_oracle_s_results(start, name):
-    model = MODELS[name]
-    compiled = compile_file(network(model, SHARED))
-    runner = start(plan_region_image(compiled, model))
     for raw in samples(model, SHARED):
         runner.load(raw.tobytes())
         assert runner.infer(1, 0)[1] == expected_results(compiled.original, model, raw)
