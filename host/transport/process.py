@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from host.errors import HostError, ToolMissingError
+from host.transport.duplex import Duplex
 
 # In: 0 our socket's other end, 1 the lifeline, 2 the file for messages. The child has the socket as 0, 1, 3.
 _SUPERVISOR = """
@@ -58,7 +59,8 @@ class ChildProcess:
         self.description = description
         self._error = error
         self._messages = tempfile.TemporaryFile()  # noqa: SIM115  close() closes it
-        self._socket, theirs = socket.socketpair()
+        ours, theirs = socket.socketpair()
+        self._line = Duplex(ours)
         lifeline_end, self._lifeline = os.pipe()
         try:
             with _on_one_cpu() if one_cpu else contextlib.nullcontext():
@@ -72,7 +74,7 @@ class ChildProcess:
                 )
         except BaseException:
             os.close(self._lifeline)
-            self._socket.close()
+            self._line.close()
             self._messages.close()
             raise
         finally:
@@ -90,24 +92,17 @@ class ChildProcess:
     def read(self, timeout: float) -> bytes:
         """See Transport."""
         try:
-            self._socket.settimeout(max(timeout, 0))
-            data = self._socket.recv(65536)
-        except (TimeoutError, BlockingIOError):
-            return b""
-        except OSError:
-            data = b""
-        if not data:
-            raise self._ended()
-        return data
+            return self._line.read(timeout)
+        except (OSError, ValueError):  # ValueError: it is closed here
+            raise self._ended() from None
 
     def write(self, data: bytes) -> None:
         """See Transport."""
         try:
-            self._socket.settimeout(_WRITE_TIMEOUT_S)
-            self._socket.sendall(data)
+            self._line.write(data, _WRITE_TIMEOUT_S)
         except TimeoutError:
             raise self._error(f"{self.description} takes no more bytes") from None
-        except OSError:
+        except (OSError, ValueError):
             raise self._ended() from None
 
     def close(self) -> None:
@@ -123,7 +118,7 @@ class ChildProcess:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._shell.pid, signal.SIGKILL)
             self._shell.wait()
-        self._socket.close()
+        self._line.close()
         self._messages.close()
 
     def _ended(self) -> HostError:

@@ -11,6 +11,7 @@ import serial
 from serial import rfc2217
 
 from host.errors import LinkError, PortError, PortMissingError
+from host.transport.duplex import Duplex
 from host.transport.lock import PortLock
 
 WRITE_TIMEOUT_S = 10.0
@@ -38,37 +39,39 @@ class SocketTransport:
         self.description = url
         self._lock = lock
         try:
-            self._socket = socket.create_connection(address_of(url), _CONNECT_TIMEOUT_S)
+            connected = socket.create_connection(address_of(url), _CONNECT_TIMEOUT_S)
         except OSError as e:
             raise PortMissingError(f"nothing answers at {url}: {e.strerror or e}") from None
         with contextlib.suppress(OSError):
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._line = Duplex(connected)
 
     def read(self, timeout: float) -> bytes:
         """See Transport."""
         try:
-            self._socket.settimeout(max(timeout, 0))
-            data = self._socket.recv(65536)
-        except (TimeoutError, BlockingIOError):
-            return b""
-        except OSError as e:
-            raise LinkError(f"{self.description}: {e.strerror or e}") from None
-        if not data:
-            raise LinkError(f"{self.description}: the other side closed the connection")
-        return data
+            return self._line.read(timeout)
+        except (OSError, ValueError) as e:  # ValueError: it is closed here
+            raise self._lost(e) from None
 
     def write(self, data: bytes) -> None:
         """See Transport."""
         try:
-            self._socket.settimeout(WRITE_TIMEOUT_S)
-            self._socket.sendall(data)
-        except OSError as e:
-            raise LinkError(f"{self.description}: {e.strerror or e}") from None
+            self._line.write(data, WRITE_TIMEOUT_S)
+        except (OSError, ValueError) as e:
+            raise self._lost(e) from None
 
     def close(self) -> None:
         """See Transport."""
-        self._socket.close()
+        self._line.close()
         self._lock.release()
+
+    def _lost(self, e: Exception) -> LinkError:
+        what = (
+            "no byte was taken for too long"
+            if isinstance(e, TimeoutError)
+            else getattr(e, "strerror", "") or e
+        )
+        return LinkError(f"{self.description}: {what}")
 
 
 class Rfc2217Transport:

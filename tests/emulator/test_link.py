@@ -8,15 +8,17 @@ import time
 
 import pytest
 
-from host import defs
+from host import defs, runner
 from host.compile import compile_file
 from host.data import digits
 from host.errors import DeviceError, DoesNotFitError
+from host.inputs import Samples
 from host.link import frame as wire
 from host.link.client import Client
 from host.link.frame import Damaged, Decoder, Frame, Kind, encode
 from host.link.session import Request
 from host.plan.serialise import VERSION as PLAN_VERSION
+from tests.faults.networks import picture
 from tests.faults.proxy import FaultyTransport, Noise, Rates
 
 BAD_FRAME, BAD_VERSION, BAD_COMMAND, BAD_LENGTH, BAD_SEQUENCE, OUT_OF_RANGE, NO_PLAN = range(1, 8)
@@ -303,6 +305,16 @@ def test_rubbish_does_no_harm(dut):
         exchange(dut, random.Random(seed).randbytes(2000), 1000, 0.2)
         assert dut.connect().board
     assert dut.session.exchange([Request("PING", b"x")] * 10) == [b"x"] * 10
+
+
+def test_all_of_the_next_inputs_travel_ahead(dut):
+    net = picture()
+    info = runner.load(dut, net.compiled, in_flash=False)
+    assert info.rx_window_bytes > net.samples.tensors[0][0].nbytes > dut.hello.rx_window_bytes
+    samples = Samples(net.samples.tensors * 3, None, "three times")
+    measured = runner.measure(dut, net.compiled, info, samples, pipelined=True)
+    assert measured.counted == len(samples.tensors) and measured.mismatches == 0
+    assert dut.session.counts.errors == 0
 
 
 @pytest.mark.parametrize("seed", range(3))

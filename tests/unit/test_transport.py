@@ -33,6 +33,7 @@ from host.link.client import Client
 from host.project import root
 from host.transport import fake, lock
 from host.transport import serial as serial_transport
+from host.transport.duplex import Duplex
 from host.transport.emulator import EmulatorTransport
 from host.transport.process import ChildProcess
 from host.transport.serial import open_port
@@ -282,6 +283,36 @@ def test_the_pair_in_memory():
 
 
 # Child processes
+
+
+def test_a_device_that_takes_nothing_until_it_is_heard_is_served():
+    """QEMU waits when some hundred of its bytes wait for a reader: who only writes waits for ever."""
+    ours, theirs = socket.socketpair()
+    line, size, heard = Duplex(ours), 1 << 20, bytearray()
+
+    def device() -> None:
+        theirs.sendall(bytes(size))
+        while len(heard) < size:
+            heard.extend(theirs.recv(65536))
+        theirs.close()
+
+    thread = threading.Thread(target=device)
+    thread.start()
+    line.write(b"x" * size, 10)
+    got = bytearray()
+    while len(got) < size:
+        got += line.read(10)
+    thread.join()
+    assert got == bytes(size) and heard == b"x" * size
+    with pytest.raises(ConnectionError):
+        line.read(10)
+    line.close()
+
+
+def test_nobody_takes_a_byte():
+    ours, theirs = socket.socketpair()
+    with theirs, pytest.raises(TimeoutError):
+        Duplex(ours).write(bytes(1 << 22), 0.1)
 
 
 def test_a_child_that_ends_says_how():
