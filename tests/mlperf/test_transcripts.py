@@ -44,9 +44,10 @@ def test_every_reply_is_the_specification_s(model):
     results = "m-results-" + (rf"\[{NUMBER}" + rf",{NUMBER}" * (SCORES[model.name] - 1)) + "]"
     *inference, last = replies.pop(f"infer {RUNS} {WARM_UPS}%")
     assert inference == [
-        f"m-warmup-start-{WARM_UPS}", "m-warmup-done", f"m-infer-start-{RUNS}", "m-lap-us-US", "m-lap-us-US",
+        f"m-warmup-start-{WARM_UPS}", "m-warmup-done", f"m-infer-start-{RUNS}", "m-lap-us-US", inference[4],
         "m-infer-done",
     ]  # fmt: skip
+    assert float(re.fullmatch(r"m-lap-us-US \+ (\d+\.\d) ms", inference[4])[1]) > 0
     assert re.fullmatch(results, last) and replies.pop("results%") == [last]
     if model.result_kind != SQUARED_ERROR:
         assert sum(map(float, re.findall(NUMBER, last))) == pytest.approx(1, abs=0.02)

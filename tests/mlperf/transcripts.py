@@ -1,8 +1,9 @@
 """python -m tests.mlperf.transcripts: writes tests/data/mlperf/MODEL.txt, what the emulated STM32F405 and a runner say
 to each other for each of the benchmark's networks, over the first real sample of ../shared/samples.
 
-`> ` stands before commands, `< ` before the device's lines. Microseconds are US, since they depend on how long the
-emulator slept; of the many `db` commands that carry an input the first and the last are shown, with the replies.
+`> ` stands before commands, `< ` before the device's lines. Microseconds since the start are US, since they depend on
+how long the emulator slept; those of the inferences stand behind, in milliseconds of the emulated board's time: one
+instruction a cycle of 168 MHz. Of the many `db` commands that carry an input the first and the last are shown.
 """
 
 from __future__ import annotations
@@ -62,11 +63,21 @@ def conversation(model: Model, shared: Path) -> str:
 def shortened(transcript: list[str]) -> str:
     """Without what no reader wants, as the head of this file says."""
     text = "\n".join([*transcript, ""])
-    text = re.sub(r"m-lap-us-\d+", "m-lap-us-US", text)
+    lap = r"m-lap-us-(\d+)"
+    text = re.sub(rf"{lap}\n< {lap}", lambda m: f"m-lap-us-US\n< m-lap-us-US{_ms(m)}", text)
+    text = re.sub(lap, "m-lap-us-US", text)
     pieces = re.findall(r"> db [0-9a-f]+%\n(?:< .*\n)+", text)
     begin, end = text.index(pieces[0]), text.index(pieces[-1], text.index(pieces[0]))
     between = f"... {len(pieces) - 2:,} more\n"
     return text[: begin + len(pieces[0])] + between + text[end:]
+
+
+def _ms(laps: re.Match) -> str:
+    """What lies between two laps; a microsecond more or less, which is where the counter stood, never shows."""
+    us = int(laps[2]) - int(laps[1])
+    shown = {f"{(us + more) / 1000:.1f}" for more in (-1, 0, 1)}
+    assert len(shown) == 1, f"{us} us: show another digit"
+    return f" + {shown.pop()} ms"
 
 
 def main() -> int:
