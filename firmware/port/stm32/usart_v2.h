@@ -25,8 +25,8 @@ struct usart {
 #if PORT_UART_LPUART
     /* The LPUART wants a clock of 3 to 4096 times the baud rate (RM0433 49.4.4), which is what 0x300 to 0xfffff mean; a faster one
      * is divided by 4 before. */
-    #define USART_MAX_TIMES       4095u
-    #define USART_PRESC(hz, baud) ((hz) / (baud) > USART_MAX_TIMES ? 2u : 0u)
+    #define MAX_CLOCKS            4095u
+    #define USART_PRESC(hz, baud) ((hz) / (baud) > MAX_CLOCKS ? 2u : 0u)
     #define USART_BRR(hz, baud) ((uint32_t)((((hz) >> USART_PRESC(hz, baud)) * 256ull + (baud) / 2) / (baud)))
     #define USART_BAUD_FITS(hz, baud) (USART_BRR(hz, baud) >= 0x300 && USART_BRR(hz, baud) <= 0xfffff)
 #else
