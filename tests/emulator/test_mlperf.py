@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from host.inputs import Samples, random_inputs
 from host.mlperf.block import plan_region_image
 from host.mlperf.dut import Dut
 from host.mlperf.models import MODELS, SCORES, UINT8, Model
+from host.report.result import RunResult
 from host.transport.native import NativeTransport
 from host.transport.serial import open_port
 from tests.mlperf.conftest import POOLS
@@ -36,6 +38,14 @@ from tests.native_build import native_firmware
 SHARED = Path(os.environ["TINYCONV_SHARED"]) if os.environ.get("TINYCONV_SHARED") else None
 HOST = Path(sys.executable).with_name("host")
 DIGITS = Model("digits", "digits", UINT8, SCORES, 32 * 32)
+
+
+@cache
+def host_run(name: str) -> RunResult:
+    """What `host run` says about all real samples."""
+    source = SHARED / "samples" / f"{SAMPLES[name]}.npz"
+    options = Options(board="emu_stm32f405", source=str(source), predict=False)
+    return run(network(MODELS[name], SHARED), options).result
 
 
 def _interruptible() -> None:
@@ -89,8 +99,7 @@ def test_the_benchmarks_networks_on_real_samples(name):
 def test_the_command_gives_the_classes_of_host_run(name, few, tmp_path, monkeypatch):
     model = MODELS[name]
     monkeypatch.setenv("TINYCONV_MODELS", str(SHARED / "models"))
-    file = SHARED / "samples" / f"{SAMPLES[name]}.npz"
-    labels = np.load(file)["y"]
+    labels = np.load(SHARED / "samples" / f"{SAMPLES[name]}.npz")["y"]
     rows = [f"{i}.bin, 9, {int(y)}\n" for i, y in enumerate(labels[:few])]
     (tmp_path / "y_labels.csv").write_text("".join(rows))
     for i, raw in enumerate(samples(model, SHARED)[:few]):
@@ -101,8 +110,7 @@ def test_the_command_gives_the_classes_of_host_run(name, few, tmp_path, monkeypa
     report = json.loads(done.stdout)
     assert report["model"] == name and report["performance"]["time"] == "one instruction a cycle"
     assert min(report["performance"]["rates"]) > 0 and report["performance"]["inputs"] == min(few, 5)
-    options = Options(board="emu_stm32f405", source=str(file), predict=False)
-    done = run(network(model, SHARED), options).result
+    done = host_run(name)
     classes = done.classes[:few]
     assert report["accuracy"]["answers"] == classes
     assert report["performance"]["median"] == pytest.approx(done.clock_hz / done.per_inference, rel=0.02)
@@ -117,10 +125,7 @@ def test_the_command_gives_the_classes_of_host_run(name, few, tmp_path, monkeypa
 def test_all_samples_get_the_classes_of_host_run(name, tmp_path):
     """The text goes through the firmware as a process of this computer, host run through the emulator."""
     model = MODELS[name]
-    options = Options(
-        board="emu_stm32f405", source=str(SHARED / "samples" / f"{SAMPLES[name]}.npz"), predict=False
-    )
-    classes = run(network(model, SHARED), options).result.classes
+    classes = host_run(name).classes
     flash = tmp_path / "flash.bin"
     flash.write_bytes(plan_region_image(compile_file(network(model, SHARED)), model))
     said = []
