@@ -25,6 +25,8 @@ import numpy as np
 import pytest
 
 from host import errors
+from host.boards import load_board
+from host.build import build
 from host.cli import INTERRUPTED, TERMINATED
 from host.data import digits
 from host.devices import open_device
@@ -122,7 +124,7 @@ def verdict(host: subprocess.Popen[str], folder: Path) -> Ended:
     assert host.returncode != 0
     lines = [line for line in err.splitlines() if line]
     if host.returncode in (-signal.SIGKILL, INTERRUPTED, TERMINATED):
-        assert all(line == "interrupted" for line in lines), err
+        assert lines == (["interrupted"] if host.returncode == INTERRUPTED else []), err
         return Ended(host.returncode, False, "")
     assert len(lines) == 1 and lines[0].startswith("error: "), err
     assert LEAVES[host.returncode] != "NotExactError"
@@ -317,6 +319,59 @@ def test_a_bad_line_gives_exact_data_or_a_line(board, tmp_path, request):
         for noise in noises:
             noise.on = False
         device.works()
+
+
+class Served:
+    """QEMU by hand, its serial line a TCP port that stays the same when it is started again."""
+
+    def __init__(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self._address = f"127.0.0.1:{free.getsockname()[1]}"
+        self.url = f"socket://{self._address}"
+        board = load_board(QEMU)
+        emulator = board.emulator
+        self._command = ["qemu-system-arm", "-machine", emulator.machine, "-nodefaults", "-display", "none"]
+        self._command += ["-icount", f"shift={emulator.icount_shift}", "-kernel", str(build(board).elf)]
+        self._command += ["-monitor", "stdio", "-serial", f"tcp:{self._address},server=on,wait=off"]
+        self.start()
+
+    def start(self) -> None:
+        """Gives it power; returns when the port is there."""
+        self._qemu = subprocess.Popen(
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
+        wait_for(lambda: "tcp:" in self._line())
+
+    def has_host(self) -> bool:
+        """Whether a host is connected."""
+        return "<->" in self._line()
+
+    def _line(self) -> str:
+        self._qemu.stdin.write("info chardev\n")
+        return next(line for line in self._qemu.stdout if "serial0: " in line)
+
+    def close(self) -> None:
+        """Takes its power away."""
+        with self._qemu:
+            self._qemu.kill()
+
+
+def test_a_device_that_dies_is_told_and_another_takes_its_place(tmp_path):
+    """At moments of a connection, of which some must be in the middle of a run."""
+    rng = random.Random(1)
+    at_device = ("--board", QEMU, "--port")
+    with closing(Served()) as served:
+        ended = []
+        for _ in range(CASES):
+            host = start_host(tmp_path, *at_device, served.url)
+            wait_for(served.has_host)
+            time.sleep(after := rng.random() * 0.2)
+            served.close()
+            ended.append(verdict(host, tmp_path))
+            assert ended[-1].exact or LEAVES[ended[-1].status] == "LinkError", (after, ended)
+            served.start()
+        assert not all(end.exact for end in ended), "all came too late"
+        assert verdict(start_host(tmp_path, *at_device, served.url), tmp_path).exact
 
 
 def test_a_killed_host_leaves_a_board_on_models_to_the_next(tmp_path):
