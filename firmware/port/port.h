@@ -76,7 +76,7 @@ void port_go_slow(bool slow);
 /* Whether the board has a pin that tells an energy monitor when something happens. */
 bool port_has_energy_pin(void);
 
-/* Pulls that pin low for at least a microsecond; between pulses, and from the first on, it is high. */
+/* Pulls that pin low for some milliseconds, at least one; between pulses, and from the first on, it is high. */
 void port_pulse(void);
 
 /* Sleeps until something may have been received. */

@@ -109,9 +109,9 @@ def test_times_are_pulses_and_the_line_is_slow(board_id, compiled):
         ]  # fmt: skip
         took.append(monitor.falls[-1] - monitor.falls[-2])
     assert len(monitor.falls) == len(monitor.widths) == 6
-    assert min(monitor.widths) >= 1.0 and max(monitor.widths) < 20.0
+    assert min(monitor.widths) > 1000 and max(monitor.widths) < 5000
     rest = took[1] - 2 * (took[1] - took[0])
-    assert 0 < rest < 10, "between the edges are the inferences and the pulse"
+    assert 0 < rest < 5000, "between the edges are the inferences and the pulse"
     assert machine.chip.violations == [] and machine.line.baud == SLOW_BAUD
 
 

@@ -5,7 +5,7 @@
 #include "gpio.h"
 
 #ifdef BOARD_ENERGY_PIN
-    #define US_PER_S 1000000u
+    #define MS_PER_S 1000u
 
 bool port_has_energy_pin(void) {
     return true;
@@ -14,7 +14,8 @@ bool port_has_energy_pin(void) {
 void port_pulse(void) {
     gpio_open_drain(BOARD_ENERGY_PORT, BOARD_ENERGY_PIN, true); /* high before it becomes an output */
     gpio_output(BOARD_ENERGY_PORT, BOARD_ENERGY_PIN, false);
-    const uint32_t loops = port_info().clock_hz / US_PER_S; /* of some cycles each: a microsecond and more */
+    /* of some cycles each: a millisecond and more, since there are monitors that look once a millisecond */
+    const uint32_t loops = port_info().clock_hz / MS_PER_S;
     for (uint32_t i = 0; i < loops; i++) NOP();
     gpio_output(BOARD_ENERGY_PORT, BOARD_ENERGY_PIN, true);
 }
